@@ -1,0 +1,12 @@
+//! The engine of C/NN: it decides, and never touches the world. No sockets, no clock, no threads, no random source:
+//! time and randomness are arguments, so that a live proxy, a trace replay and a seeded simulation run the same code.
+//!
+//! The modules, in the order a request meets them:
+//! [`fields`] (header fields as received), [`rfc9111`] (what HTTP allows), [`repository`] (what is stored),
+//! [`policy`] (what is evicted next, and how that is changed while it runs).
+
+pub mod fields;
+pub mod policy;
+pub mod repository;
+pub mod rfc9111;
+pub mod time;

@@ -1,0 +1,105 @@
+//! What is evicted next, and how that is changed while it runs.
+//!
+//! A replacement policy is one of three shapes ([`Replacement`]), told apart by what they need: a *key* that changes
+//! only when the document is touched, a *score* that drifts with time, or *hooks* with queues of their own. Policies
+//! see documents through [`Documents`], the policy-neutral columns, and [`Event`]s; they never see a request, a clock
+//! or a lock, and no policy runs on the path of a request.
+
+mod documents;
+
+use std::borrow::Cow;
+
+pub use cnn_abi::{Event, EventKind, Flags, Goal, HitEvents, Kind};
+pub use documents::{Document, Documents, Mime, Slot, SlotId};
+
+use crate::time::Tick;
+
+/// What a replacement policy says of itself; rules query it and `policy show` prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The name operators use: lower case, words joined by `-`.
+    pub name: Cow<'static, str>,
+    /// One line for `policy list`.
+    pub summary: Cow<'static, str>,
+    /// Where the algorithm was published: authors, title, venue, year.
+    pub paper: Cow<'static, str>,
+    /// How it orders documents.
+    pub kind: Kind,
+    /// Whether hits must be told.
+    pub hit_events: HitEvents,
+    /// What it is good for, best first; never empty.
+    pub goals: &'static [Goal],
+}
+
+/// A replacement policy, ready to decide.
+pub enum Replacement {
+    /// Kept exact in a heap by the host.
+    Key(Box<dyn KeyPolicy>),
+    /// Evicted by sampling by the host.
+    Score(Box<dyn ScorePolicy>),
+    /// Keeps its own queues.
+    Hooks(Box<dyn HookPolicy>),
+}
+
+/// What a policy may look at while it decides.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The policy-neutral columns of every document.
+    pub documents: &'a Documents,
+    /// Now.
+    pub now: Tick,
+}
+
+/// A policy that gives each document a key, valid until the document is touched; the lowest key is evicted first.
+pub trait KeyPolicy: Send {
+    /// The key of a document that was just stored, used again, or is being re-evaluated. Not a number counts as the
+    /// lowest key; ties go to the document keyed first.
+    fn key(&mut self, context: &Context<'_>, event: &Event) -> f64;
+
+    /// The document with the lowest key was evicted, and this was its key: GreedyDual's clock advances here.
+    fn evicted(&mut self, _key: f64) {}
+}
+
+/// A policy that scores a document at this moment; of a sample, the lowest score is evicted.
+pub trait ScorePolicy: Send {
+    /// The score of a document now. Not a number counts as the lowest.
+    fn score(&self, context: &Context<'_>, document: &Document) -> f64;
+
+    /// A document came, was used, changed or went; policies with statistics of their own learn here.
+    fn on_event(&mut self, _context: &Context<'_>, _event: &Event) {}
+}
+
+/// A policy with queues of its own.
+pub trait HookPolicy: Send {
+    /// Something happened to a document. `Hit` and `Update` of a document that is not in the queues (it is offered as
+    /// a victim at this moment) must be ignored: a `Return` or `Remove` follows.
+    fn on_event(&mut self, context: &Context<'_>, event: &Event);
+
+    /// The next victim, taken out of the queues; the host answers with `Remove`, or with `Return` when it keeps the
+    /// document. `None` only when no document is in the queues.
+    fn victim(&mut self, context: &Context<'_>) -> Option<Slot>;
+
+    /// Calls `visit` with the documents in the order they would be evicted if nothing else happened (an approximation
+    /// where the order depends on it), without changing anything, until `visit` returns false.
+    fn rank(&self, context: &Context<'_>, visit: &mut dyn FnMut(Slot) -> bool);
+
+    /// Documents in the queues.
+    fn len(&self) -> usize;
+
+    /// Whether no document is in the queues.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes the policy's own state takes.
+    fn state_bytes(&self) -> usize;
+}
+
+/// How to make a policy: what the registry of policies holds, one line each.
+#[derive(Clone, Copy)]
+pub struct Factory {
+    /// What the policy says of itself.
+    pub manifest: fn() -> Manifest,
+    /// A new instance for a cache of `capacity` (bytes, charged like [`Document::size`]).
+    pub build: fn(capacity: u64) -> Replacement,
+}

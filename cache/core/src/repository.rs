@@ -1,0 +1,1 @@
+//! What is stored: index, documents and the byte budget.

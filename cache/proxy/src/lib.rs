@@ -1,0 +1,1 @@
+//! The shell of C/NN: everything that touches the world.
