@@ -132,7 +132,7 @@ impl Fields {
 
     fn bytes(&self, start: u32, end: u32) -> &[u8] {
         let (start, end, split) = (start as usize, end as usize, self.buffer.len());
-        if start >= split && end > split || start == end && start >= split {
+        if start >= split && (end > split || start == end) {
             &self.added[start - split..end - split]
         } else {
             &self.buffer[start..end]
