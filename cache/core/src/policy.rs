@@ -5,10 +5,13 @@
 //! see documents through [`Documents`], the policy-neutral columns, and [`Event`]s; they never see a request, a clock
 //! or a lock, and no policy runs on the path of a request.
 
+mod board;
 mod documents;
+mod limits;
 
 use std::borrow::Cow;
 
+pub use board::{Board, Counts, Offer, Picker, Removal};
 pub use cnn_abi::{Event, EventKind, Flags, Goal, HitEvents, Kind};
 pub use documents::{Document, Documents, Mime, Slot, SlotId};
 

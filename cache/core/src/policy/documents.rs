@@ -5,6 +5,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use cnn_abi::{Event, EventKind};
+
 use crate::time::Tick;
 
 /// The number of a stored response: dense, reused after removal.
@@ -188,8 +190,7 @@ impl Documents {
         row.size.store(document.size, Relaxed);
         row.created.store(document.created.0, Relaxed);
         row.last_used.store(document.last_used.0, Relaxed);
-        row.fresh_until_secs
-            .store(u32::try_from(document.fresh_until.as_secs()).unwrap_or(u32::MAX), Relaxed);
+        row.fresh_until_secs.store(whole_secs(document.fresh_until), Relaxed);
         row.uses.store(document.uses, Relaxed);
         row.ttfb_us.store(document.ttfb_us, Relaxed);
         row.fetch_us.store(document.fetch_us, Relaxed);
@@ -210,6 +211,54 @@ impl Documents {
         uses
     }
 
+    /// The same for one document: false, and nothing is written, when the slot has another one by now.
+    #[inline]
+    pub fn touch_document(&self, id: SlotId, now: Tick) -> bool {
+        let Some(row) = self.row(id.slot) else { return false };
+        if row.generation.load(Relaxed) != id.generation {
+            return false;
+        }
+        row.uses.store(row.uses.load(Relaxed).saturating_add(1), Relaxed);
+        row.last_used.store(now.0, Relaxed);
+        true
+    }
+
+    /// Writes what validation changes: size and freshness.
+    pub fn renew(&self, slot: Slot, size: u64, fresh_until: Tick) {
+        if let Some(row) = self.row(slot) {
+            row.size.store(size, Relaxed);
+            row.fresh_until_secs.store(whole_secs(fresh_until), Relaxed);
+        }
+    }
+
+    /// An event about the document of a slot, from its columns as they are now.
+    pub fn event(&self, slot: Slot, kind: EventKind, flags: u8) -> Event {
+        let mut event = Event {
+            slot,
+            kind: kind as u8,
+            flags,
+            mime: 0,
+            reserved: 0,
+            hash: 0,
+            size: 0,
+            fetch_us: 0,
+            uses: 0,
+        };
+        if let Some(row) = self.row(slot) {
+            event.mime = row.mime.load(Relaxed);
+            event.hash = row.hash.load(Relaxed);
+            event.size = row.size.load(Relaxed);
+            event.fetch_us = row.fetch_us.load(Relaxed);
+            event.uses = row.uses.load(Relaxed);
+        }
+        event
+    }
+
+    /// Times the document was used.
+    pub fn uses(&self, slot: Slot) -> u32 {
+        self.row(slot).map_or(0, |row| row.uses.load(Relaxed))
+    }
+
     /// When the document was last used.
     pub fn last_used(&self, slot: Slot) -> Tick {
         self.row(slot).map_or(Tick(0), |row| Tick(row.last_used.load(Relaxed)))
@@ -226,13 +275,26 @@ impl Documents {
     }
 
     /// The document of a slot is gone: raises the generation, so that whoever still names the old one is noticed.
+    ///
+    /// # Panics
+    /// When the slot is beyond [`Documents::slots_max`].
     pub fn remove(&self, slot: Slot) {
-        if let Some(row) = self.row(slot) {
-            row.is_resident.store(0, Relaxed);
-            row.generation.store(row.generation.load(Relaxed).wrapping_add(1), Relaxed);
-        }
+        let row = self.row_or_new(slot);
+        row.is_resident.store(0, Relaxed);
+        row.generation.store(row.generation.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
+    /// What the slot allocator noted in a free row.
+    pub(super) fn free_link(&self, slot: Slot) -> Slot {
+        self.row(slot).map_or(0, |row| row.hash.load(Relaxed) as Slot)
+    }
+
+    /// Notes a number in the row of a free slot.
+    pub(super) fn set_free_link(&self, slot: Slot, link: Slot) {
+        self.row_or_new(slot).hash.store(link.into(), Relaxed);
+    }
+
+    #[inline]
     fn row(&self, slot: Slot) -> Option<&Row> {
         let slot = slot as usize;
         self.chunks.get(slot / CHUNK_ROWS)?.get()?.get(slot % CHUNK_ROWS)
@@ -244,6 +306,11 @@ impl Documents {
         let chunk = &self.chunks[slot / CHUNK_ROWS];
         &chunk.get_or_init(|| (0..CHUNK_ROWS).map(|_| Row::default()).collect())[slot % CHUNK_ROWS]
     }
+}
+
+/// The column holds whole seconds; what is beyond it is as good as for ever.
+fn whole_secs(tick: Tick) -> u32 {
+    u32::try_from(tick.as_secs()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
