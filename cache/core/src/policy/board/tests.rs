@@ -1,3 +1,5 @@
+//! Tests of the board: slots, rings, the queue of events, the victim pool.
+
 use super::*;
 
 fn document(size: u64) -> Document {
