@@ -1,1 +1,74 @@
 //! The built-in replacement policies, one per file, and the registry that names them.
+//!
+//! A policy's file names its paper, follows it to the letter, and ends in a `FACTORY`; the list below is all that
+//! ties it in. Policies here read no columns but those in the event, keep no clock and no random source, and are
+//! deterministic: the same events give the same victims on any machine. `policies/README.md` says how to choose one
+//! and how to add one.
+
+mod ghosts;
+mod greedy_dual;
+mod list;
+
+use cnn_core::policy::Factory;
+
+/// Declares the policies' files and builds the registry from their factories.
+macro_rules! policies {
+    ($($file:ident),* $(,)?) => {
+        $(mod $file;)*
+        static POLICIES: &[Factory] = &[$($file::FACTORY),*];
+    };
+}
+
+// One line per policy, in the order `policy list` shows them.
+policies! {
+    lru,
+    fifo,
+    lfu_da,
+    size,
+    gds,
+    gds_packets,
+    gds_latency,
+    gdsf,
+    sieve,
+    s3_fifo,
+}
+
+/// Every built-in policy, in the order they are listed to operators.
+pub fn registry() -> &'static [Factory] {
+    POLICIES
+}
+
+/// The built-in policy of this name, `None` when there is none.
+pub fn find(name: &str) -> Option<&'static Factory> {
+    POLICIES.iter().find(|factory| (factory.manifest)().name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use cnn_core::policy::{Kind, Replacement};
+
+    use super::*;
+
+    #[test]
+    fn the_names_operators_rely_on_are_all_there() {
+        let names: Vec<_> = registry().iter().map(|factory| (factory.manifest)().name).collect();
+        let expected = "lru fifo lfu-da size gds gds-packets gds-latency gdsf sieve s3-fifo";
+        assert_eq!(names.join(" "), expected);
+        assert!(names.iter().all(|name| find(name).is_some()));
+        assert!(find("LRU").is_none());
+    }
+
+    #[test]
+    fn a_policy_is_of_the_kind_its_manifest_says() {
+        for factory in registry() {
+            let manifest = (factory.manifest)();
+            let built = match (factory.build)(1 << 20) {
+                Replacement::Key(_) => Kind::Key,
+                Replacement::Score(_) => Kind::Score,
+                Replacement::Hooks(_) => Kind::Hooks,
+            };
+            assert_eq!(built, manifest.kind, "{}", manifest.name);
+            assert!(!manifest.goals.is_empty() && !manifest.paper.is_empty(), "{}", manifest.name);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Ghosts: a first-in first-out memory of documents that are gone, by the hash of their key, because slots are reused.
+//! It holds as many bytes of documents as it is told (the documents' bytes, not its own), so that it remembers equally
+//! far back in a cache of large documents and in one of small.
+//!
+//! Trimming is left to the owner, who does it after the lookup that decides where a new document goes: making room for
+//! that document must not push out the very ghost it is about to meet.
+
+use cnn_core::policy::Slot;
+use hashbrown::HashTable;
+
+use crate::list::{Links, List};
+
+#[derive(Clone, Copy)]
+struct Ghost {
+    hash: u64,
+    size: u64,
+}
+
+/// The ghosts, numbered like slots: 24 bytes each and 5 to 10 for the index.
+pub(crate) struct Ghosts {
+    ghosts: Vec<Ghost>,
+    links: Links,
+    queue: List,
+    unused: List,
+    by_hash: HashTable<Slot>,
+    // Invariant: the sizes of what is in the queue, wrapping.
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl Ghosts {
+    /// No ghosts yet, and later those of documents of at most this many bytes together.
+    pub(crate) const fn new(bytes_max: u64) -> Self {
+        Self {
+            ghosts: Vec::new(),
+            links: Links::new(),
+            queue: List::new(),
+            unused: List::new(),
+            by_hash: HashTable::new(),
+            bytes: 0,
+            bytes_max,
+        }
+    }
+
+    /// Remembers a document as the newest. One that is remembered already keeps its place; one larger than all ghosts
+    /// together may be is not remembered.
+    pub(crate) fn push(&mut self, hash: u64, size: u64) {
+        let is_known = self.by_hash.find(spread(hash), |&at| self.ghosts[at as usize].hash == hash).is_some();
+        if is_known || size > self.bytes_max {
+            return;
+        }
+        let at = self.links.pop_oldest(&mut self.unused).unwrap_or_else(|| {
+            self.ghosts.push(Ghost { hash, size });
+            self.links.add_slot()
+        });
+        self.ghosts[at as usize] = Ghost { hash, size };
+        self.links.push_newest(&mut self.queue, at);
+        self.by_hash.insert_unique(spread(hash), at, |&at| spread(self.ghosts[at as usize].hash));
+        self.bytes = self.bytes.wrapping_add(size);
+    }
+
+    /// Forgets the document; whether it was remembered.
+    pub(crate) fn take(&mut self, hash: u64) -> bool {
+        let Ok(entry) = self.by_hash.find_entry(spread(hash), |&at| self.ghosts[at as usize].hash == hash)
+        else {
+            return false;
+        };
+        let (at, _) = entry.remove();
+        self.links.unlink(&mut self.queue, at);
+        self.links.push_newest(&mut self.unused, at);
+        self.bytes = self.bytes.wrapping_sub(self.ghosts[at as usize].size);
+        true
+    }
+
+    /// Forgets the oldest until the rest fits, in bytes and in number.
+    pub(crate) fn trim(&mut self, count_max: usize) {
+        while self.bytes > self.bytes_max || self.queue.len() > count_max {
+            let oldest = self.queue.oldest();
+            let Some(ghost) = self.ghosts.get(oldest as usize) else { return };
+            self.take(ghost.hash);
+        }
+    }
+
+    /// Bytes the memory itself takes.
+    pub(crate) fn state_bytes(&self) -> usize {
+        self.ghosts.capacity() * size_of::<Ghost>()
+            + self.links.state_bytes()
+            + self.by_hash.allocation_size()
+    }
+}
+
+/// Spreads the hash over all bits, both ends of which the index looks at; hashes of keys are spread already, but a
+/// trace may bring its own numbers.
+const fn spread(hash: u64) -> u64 {
+    let product = hash.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    product ^ (product >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_are_forgotten_when_the_bytes_are_full() {
+        let mut ghosts = Ghosts::new(10);
+        for hash in 0..4 {
+            ghosts.push(hash, 3);
+        }
+        assert!(ghosts.take(0), "nothing is forgotten before the trim");
+        ghosts.push(0, 3);
+        ghosts.trim(usize::MAX);
+        assert_eq!([1, 2, 3, 0].map(|hash| ghosts.take(hash)), [false, true, true, true]);
+        assert_eq!((ghosts.queue.len(), ghosts.bytes), (0, 0));
+    }
+
+    #[test]
+    fn a_document_is_remembered_once_and_one_too_large_never() {
+        let mut ghosts = Ghosts::new(10);
+        ghosts.push(7, 4);
+        ghosts.push(7, 6);
+        ghosts.push(8, 11);
+        assert_eq!((ghosts.queue.len(), ghosts.bytes), (1, 4));
+        assert!(!ghosts.take(8));
+        assert!(ghosts.take(7) && !ghosts.take(7));
+    }
+
+    #[test]
+    fn the_number_is_bounded_too_and_memory_is_used_again() {
+        let mut ghosts = Ghosts::new(u64::MAX);
+        for hash in 0..10_000 {
+            ghosts.push(hash, 0);
+            ghosts.trim(10);
+        }
+        assert_eq!(ghosts.queue.len(), 10);
+        assert!(ghosts.state_bytes() < 2_000, "{}", ghosts.state_bytes());
+    }
+}

@@ -1,0 +1,79 @@
+//! LRU: the least recently used document goes first. R. L. Mattson, J. Gecsei, D. R. Slutz, I. L. Traiger,
+//! "Evaluation techniques for storage hierarchies", IBM Systems Journal 9(2), 1970, where it is the first of the stack
+//! algorithms.
+//!
+//! Exact, not sampled: one list in order of last use, 8 bytes per slot.
+
+use std::borrow::Cow;
+
+use cnn_core::policy::{
+    Context, Event, EventKind, Factory, Goal, HitEvents, HookPolicy, Kind, Manifest, Replacement, Slot,
+};
+
+use crate::list::{Links, List};
+
+pub(crate) const FACTORY: Factory = Factory { manifest, build: |_| Replacement::Hooks(Box::new(Lru::new())) };
+
+fn manifest() -> Manifest {
+    Manifest {
+        name: Cow::Borrowed("lru"),
+        summary: Cow::Borrowed(
+            "least recently used first; the plain choice while nothing is known of the traffic",
+        ),
+        paper: Cow::Borrowed(
+            "Mattson, Gecsei, Slutz, Traiger, \"Evaluation techniques for storage hierarchies\", \
+             IBM Systems Journal 9(2), 1970",
+        ),
+        kind: Kind::Hooks,
+        hit_events: HitEvents::Needed,
+        goals: &[Goal::Hits, Goal::Bytes],
+    }
+}
+
+struct Lru {
+    links: Links,
+    queue: List,
+}
+
+impl Lru {
+    const fn new() -> Self {
+        Self { links: Links::new(), queue: List::new() }
+    }
+}
+
+impl HookPolicy for Lru {
+    fn on_event(&mut self, context: &Context<'_>, event: &Event) {
+        let Some(kind) = event.kind() else { return };
+        let slot = event.slot;
+        let is_known = self.links.is_linked(slot);
+        match kind {
+            EventKind::Hit | EventKind::Insert | EventKind::Return if is_known => {
+                self.links.move_to_newest(&mut self.queue, slot);
+            }
+            EventKind::Remove if is_known => self.links.unlink(&mut self.queue, slot),
+            EventKind::Insert | EventKind::Return if self.links.make_room(context, slot) => {
+                self.links.push_newest(&mut self.queue, slot);
+            }
+            EventKind::Import if !is_known && self.links.make_room(context, slot) => {
+                self.links.push_import(&mut self.queue, slot);
+            }
+            _ => {}
+        }
+    }
+
+    fn victim(&mut self, _context: &Context<'_>) -> Option<Slot> {
+        self.links.pop_oldest(&mut self.queue)
+    }
+
+    fn rank(&self, _context: &Context<'_>, visit: &mut dyn FnMut(Slot) -> bool) {
+        self.links.from(self.queue.oldest()).all(visit);
+    }
+
+    fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.links.state_bytes()
+    }
+}
