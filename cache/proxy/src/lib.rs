@@ -1,1 +1,3 @@
 //! The shell of C/NN: everything that touches the world.
+
+pub mod admin;

@@ -1,0 +1,24 @@
+//! The admin socket: HTTP with JSON on a Unix socket, usable with curl, and its client. Everything an operator asks of
+//! a running proxy comes through here; nothing here runs on a worker's thread.
+//!
+//! The modules in the order a command meets them: [`command`] (the one table), `socket` (where, and for whom),
+//! `server` (bytes, bounds, deadlines), `arguments`, `handler`, [`control`] (what is asked of the proxy), [`reply`]
+//! (what is answered), `audit` (what is written down), [`client`].
+
+mod arguments;
+mod audit;
+pub mod client;
+pub mod command;
+pub mod control;
+#[cfg(test)]
+mod fake;
+mod handler;
+mod limits;
+pub mod reply;
+mod server;
+mod socket;
+
+pub use arguments::Reevaluate;
+pub use audit::Peer;
+pub use server::AdminServer;
+pub use socket::{BindError, SOCKET_ENV, Socket, default_path};

@@ -1,0 +1,126 @@
+//! The arguments of a command, gathered from path, query and JSON body and turned into types that cannot be wrong.
+//! Every refusal names the argument.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::command::{Argument, Command, Route};
+use super::reply::Refusal;
+
+/// Values are kept below this; a URL of a document is the longest there is.
+const VALUE_BYTES_MAX: usize = 16 * 1024;
+
+/// The arguments given, as text, each one the command has.
+#[derive(Debug)]
+pub(super) struct Arguments {
+    command: &'static Command,
+    given: Vec<(&'static Argument, String)>,
+}
+
+impl Arguments {
+    /// Gathers what a request gives. An argument given twice is refused, wherever the two stand.
+    pub(super) fn gather(route: &Route<'_>, query: &str, body: &[u8]) -> Result<Self, Refusal> {
+        let mut arguments = Self { command: route.command, given: Vec::new() };
+        if let Some((argument, value)) = route.in_path {
+            let value = percent_encoding::percent_decode_str(value).decode_utf8();
+            let value = value.map_err(|_| Refusal::argument(argument.name, "is not UTF-8"))?;
+            arguments.add(argument.name, value.into_owned())?;
+        }
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            arguments.add(&name, value.into_owned())?;
+        }
+        arguments.add_body(body)?;
+        match arguments.command.arguments.iter().find(|a| a.is_required && arguments.text(a.name).is_none()) {
+            Some(missing) => Err(Refusal::argument(missing.name, "is missing")),
+            None => Ok(arguments),
+        }
+    }
+
+    fn add_body(&mut self, body: &[u8]) -> Result<(), Refusal> {
+        if body.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        let fields: serde_json::Map<String, Value> = serde_json::from_slice(body)
+            .map_err(|error| Refusal::bad_request(format!("the body is not a JSON object: {error}")))?;
+        for (name, value) in fields {
+            let text = match value {
+                Value::String(text) => text,
+                Value::Number(number) => number.to_string(),
+                Value::Null => continue,
+                _ => return Err(Refusal::argument(&name, "is neither text nor a number")),
+            };
+            self.add(&name, text)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: &str, value: String) -> Result<(), Refusal> {
+        let Some(argument) = self.command.argument(name) else {
+            let known = self.command.arguments.iter().map(|argument| argument.name);
+            return Err(Refusal::argument(name, "is no argument of this command").with_known(known));
+        };
+        if self.text(name).is_some() {
+            return Err(Refusal::argument(name, "is given twice"));
+        }
+        if value.len() > VALUE_BYTES_MAX {
+            return Err(Refusal::argument(name, "is too long"));
+        }
+        self.given.push((argument, value));
+        Ok(())
+    }
+
+    /// What was given, in the order of the table: for the audit line.
+    pub(super) fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.given.iter().map(|(argument, value)| (argument.name, value.as_str()))
+    }
+
+    /// The text of an argument that may be missing.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.given.iter().find(|(argument, _)| argument.name == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The text of an argument that the table says must be there.
+    pub(super) fn required(&self, name: &'static str) -> Result<&str, Refusal> {
+        self.text(name).ok_or_else(|| Refusal::argument(name, "is missing"))
+    }
+
+    /// A whole number up to `max`, or `default` when not given.
+    pub(super) fn count(&self, name: &'static str, default: usize, max: usize) -> Result<usize, Refusal> {
+        let Some(text) = self.text(name) else { return Ok(default) };
+        let count = text.parse::<usize>().map_err(|_| Refusal::argument(name, "is not a whole number"))?;
+        match count {
+            count if count <= max => Ok(count),
+            _ => Err(Refusal::argument(name, format!("is above {max}"))),
+        }
+    }
+}
+
+/// How many documents a switch re-evaluates at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reevaluate {
+    /// This many of the worst.
+    Count(u64),
+    /// This share of them, in percent, above 0 and up to 100.
+    Percent(f64),
+    /// Every one.
+    All,
+}
+
+impl Reevaluate {
+    /// Reads `200`, `20%` or `all`.
+    pub fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+        const EXPECTED: &str = "is neither a number of documents, a share like 20%, nor `all`";
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let Some(percent) = text.strip_suffix('%') else {
+            return text.parse().map(Self::Count).map_err(|_| EXPECTED.into());
+        };
+        match percent.trim_end().parse::<f64>() {
+            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self::Percent(percent)),
+            Ok(_) => Err("is a share outside 0% to 100%".into()),
+            Err(_) => Err(EXPECTED.into()),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! A proxy for the tests of the socket: it knows three policies, remembers what it was told, and can be held.
+
+use std::sync::{Condvar, Mutex};
+
+use super::arguments::Reevaluate;
+use super::audit::Peer;
+use super::control::Control;
+use super::reply::*;
+
+#[derive(Default)]
+pub(super) struct Fake {
+    used: Mutex<Vec<(String, Reevaluate, Peer)>>,
+    held: Mutex<bool>,
+    released: Condvar,
+}
+
+impl Fake {
+    /// Switches so far.
+    pub(super) fn used(&self) -> Vec<(String, Reevaluate, Peer)> {
+        self.used.lock().expect("no test panics with it").clone()
+    }
+
+    /// From now on `worst` does not come back...
+    pub(super) fn hold(&self) {
+        *self.held.lock().expect("no test panics with it") = true;
+    }
+
+    /// ... until now.
+    pub(super) fn release(&self) {
+        *self.held.lock().expect("no test panics with it") = false;
+        self.released.notify_all();
+    }
+}
+
+impl Control for Fake {
+    fn status(&self) -> Status {
+        let policy = self.used().last().map_or("lru".to_owned(), |(name, ..)| name.clone());
+        Status { policy, requests: 4, hits: 3, hit_ratio: 0.75, ..Status::default() }
+    }
+
+    fn top(&self) -> Top {
+        Top { status: self.status(), ..Top::default() }
+    }
+
+    fn policies(&self) -> PolicyList {
+        let policy =
+            |name: &str| Policy { name: name.to_owned(), kind: "key".to_owned(), ..Policy::default() };
+        let policies = ["gdsf", "lfu-da", "lru"].map(policy).into();
+        PolicyList { policy: self.status().policy, previous_policy: None, policies }
+    }
+
+    fn use_policy(&self, name: &str, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal> {
+        let previous_policy = self.status().policy;
+        self.used.lock().expect("no test panics with it").push((name.to_owned(), reevaluate, by));
+        let token = self.used().len().to_string();
+        Ok(Switched { token, policy: name.to_owned(), previous_policy, carried: 10, ..Switched::default() })
+    }
+
+    fn rollback(&self, _by: Peer) -> Result<Switched, Refusal> {
+        Err(Refusal::new(Fault::Failed, "there was no switch yet"))
+    }
+
+    fn history(&self) -> History {
+        History::default()
+    }
+
+    fn switch(&self, token: &str) -> Result<Switch, Refusal> {
+        Err(Refusal::unknown("switch", "token", token, []))
+    }
+
+    fn worst(&self, limit: usize) -> Worst {
+        let held = self.held.lock().expect("no test panics with it");
+        let _released = self.released.wait_while(held, |held| *held).expect("no test panics with it");
+        Worst { policy: limit.to_string(), documents: Vec::new() }
+    }
+
+    fn purge(&self, url: &str) -> Result<Purged, Refusal> {
+        Ok(Purged { url: url.to_owned(), variants: 1, bytes: 100 })
+    }
+
+    fn explain(&self, url: &str) -> Result<Explanation, Refusal> {
+        Ok(Explanation { url: url.to_owned(), ..Explanation::default() })
+    }
+}

@@ -1,0 +1,170 @@
+//! From a request's parts to a reply: route, gather arguments, ask the proxy, audit. No sockets here; `server.rs`
+//! brings the bytes and the deadlines.
+
+use http::{Method, StatusCode};
+use serde::Serialize;
+use serde_json::json;
+
+use super::arguments::{Arguments, Reevaluate};
+use super::audit::{self, Peer};
+use super::command::{self, COMMANDS, Command, Effect, Route, Verb};
+use super::control::Control;
+use super::reply::{Fault, Refusal, Switched};
+
+/// Documents `policy worst` lists at most, and when not told how many.
+const WORST_MAX: usize = 1000;
+const WORST_DEFAULT: usize = 10;
+
+/// A request to the admin socket, read whole.
+pub(super) struct Asked {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: String,
+    pub(super) body: Vec<u8>,
+    pub(super) peer: Peer,
+}
+
+/// A reply, ready to be sent: JSON, ended by a line feed.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) json: Vec<u8>,
+    /// The one method this path knows, where another was used.
+    pub(super) allow: Option<Method>,
+    /// What the audit log says of it.
+    pub(super) audit: Option<String>,
+}
+
+/// Carries out one request. May block as long as [`Control`] does.
+pub(super) fn answer(control: &dyn Control, asked: &Asked) -> Answer {
+    if asked.path == "/" && asked.method == Method::GET {
+        return Answer::new(&commands());
+    }
+    let Some(route) = command::route(&asked.path) else {
+        let paths = COMMANDS.iter().map(|command| command.path);
+        return Answer::refused(&Refusal::unknown("command at", "path", &asked.path, paths));
+    };
+    let method = route.command.effect.method();
+    if asked.method != method {
+        let error = format!("{} is asked for with {method}", route.command.path);
+        let refused = Answer::refused(&Refusal::new(Fault::WrongMethod, error));
+        return Answer { allow: Some(method), ..refused };
+    }
+    carry_out(control, &route, asked)
+}
+
+fn carry_out(control: &dyn Control, route: &Route<'_>, asked: &Asked) -> Answer {
+    let command = route.command;
+    let arguments = match Arguments::gather(route, &asked.query, &asked.body) {
+        Ok(arguments) => arguments,
+        Err(refusal) => return Answer::refused(&refusal),
+    };
+    let done = perform(control, command, &arguments, asked.peer);
+    let audit = (command.effect == Effect::Changes).then(|| {
+        let outcome = match &done {
+            Ok(done) => format!("done, {}", done.outcome),
+            Err(refusal) => format!("refused, {refusal}"),
+        };
+        audit::line(asked.peer, command.words, arguments.given(), &outcome)
+    });
+    let answer = match done {
+        Ok(done) => Answer { status: StatusCode::OK, json: done.json, allow: None, audit: None },
+        Err(refusal) => Answer::refused(&refusal),
+    };
+    Answer { audit, ..answer }
+}
+
+/// A reply, and what the audit log says of it.
+struct Done {
+    json: Vec<u8>,
+    outcome: String,
+}
+
+impl Done {
+    fn read(reply: &impl Serialize) -> Self {
+        Self::changed(reply, String::new())
+    }
+
+    fn changed(reply: &impl Serialize, outcome: String) -> Self {
+        Self { json: to_json(reply), outcome }
+    }
+
+    fn switched(reply: &Switched) -> Self {
+        let Switched {
+            token,
+            policy,
+            previous_policy,
+            carried,
+            reevaluated,
+            pending,
+            prepare_us,
+            handover_us,
+        } = reply;
+        let outcome = format!(
+            "{previous_policy} -> {policy}, token {token}, carried {carried}, reevaluated {reevaluated}, \
+             pending {pending}, prepared in {prepare_us} us, handed over in {handover_us} us"
+        );
+        Self::changed(reply, outcome)
+    }
+}
+
+fn perform(
+    control: &dyn Control,
+    command: &Command,
+    arguments: &Arguments,
+    peer: Peer,
+) -> Result<Done, Refusal> {
+    Ok(match command.verb {
+        Verb::Status => Done::read(&control.status()),
+        Verb::Top => Done::read(&control.top()),
+        Verb::PolicyList => Done::read(&control.policies()),
+        Verb::PolicyShow => Done::read(&control.policy(arguments.required("name")?)?),
+        Verb::PolicyUse => {
+            let name = control.policy(arguments.required("name")?)?.name;
+            let reevaluate = arguments.text("reevaluate").map_or(Ok(Reevaluate::Count(0)), Reevaluate::parse);
+            let reevaluate = reevaluate.map_err(|what| Refusal::argument("reevaluate", what))?;
+            Done::switched(&control.use_policy(&name, reevaluate, peer)?)
+        }
+        Verb::PolicyRollback => Done::switched(&control.rollback(peer)?),
+        Verb::PolicyHistory => Done::read(&control.history()),
+        Verb::PolicyWatch => Done::read(&control.switch(arguments.required("token")?)?),
+        Verb::PolicyWorst => {
+            Done::read(&control.worst(arguments.count("limit", WORST_DEFAULT, WORST_MAX)?))
+        }
+        Verb::Purge => {
+            let purged = control.purge(arguments.required("url")?)?;
+            Done::changed(&purged, format!("{} variants, {} bytes", purged.variants, purged.bytes))
+        }
+        Verb::Explain => Done::read(&control.explain(arguments.required("url")?)?),
+    })
+}
+
+/// The table itself, for whoever has only curl at hand.
+fn commands() -> serde_json::Value {
+    let rows = COMMANDS.iter().map(|command| {
+        json!({
+            "command": command.usage(), "request": command.request(), "effect": command.effect,
+            "help": command.help, "arguments": command.arguments,
+        })
+    });
+    json!({ "commands": rows.collect::<Vec<_>>() })
+}
+
+impl Answer {
+    fn new(reply: &impl Serialize) -> Self {
+        Self { status: StatusCode::OK, json: to_json(reply), allow: None, audit: None }
+    }
+
+    pub(super) fn refused(refusal: &Refusal) -> Self {
+        Self { status: refusal.fault.status(), ..Self::new(refusal) }
+    }
+}
+
+fn to_json(reply: &impl Serialize) -> Vec<u8> {
+    let mut json = serde_json::to_vec_pretty(reply).expect("replies are plain data with text keys");
+    json.push(b'\n');
+    json
+}
+
+#[cfg(test)]
+mod tests;
