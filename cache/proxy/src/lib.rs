@@ -1,3 +1,9 @@
 //! The shell of C/NN: everything that touches the world.
 
+pub mod config;
+
+pub mod access;
+
+pub mod log;
+
 pub mod admin;

@@ -1,0 +1,5 @@
+//! Who may ask for what.
+
+mod ports;
+
+pub use ports::PortSet;

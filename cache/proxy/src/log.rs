@@ -1,0 +1,5 @@
+//! The access log.
+
+mod target;
+
+pub use target::{LogFormat, LogTarget};
