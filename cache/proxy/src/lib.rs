@@ -7,3 +7,5 @@ pub mod access;
 pub mod log;
 
 pub mod admin;
+pub mod http1;
+pub mod limits;

@@ -1,0 +1,29 @@
+//! Every bound of the shell in one place, each with the reason for its value. What an operator may change is a
+//! configuration key with one of these as its default.
+
+/// Longest request line, bytes. Browsers and servers agree on 8 KiB and most of a thousand more; Squid takes as much.
+pub const REQUEST_LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// Largest head of a message, bytes: Squid's default for requests and replies.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Most field lines of a head or trailer section. Real ones have 5 to 40; Apache refuses beyond 100.
+pub const FIELDS_MAX: usize = 128;
+
+/// Largest trailer section, bytes: trailers are a checksum or a signature.
+pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
+
+/// Most bytes of chunk extensions in one body. Nobody uses them, attackers hide bytes in them (CVE-2023-39326).
+pub const CHUNK_EXTENSION_BYTES_MAX: usize = 16 * 1024;
+
+/// Read buffer of a connection that waits for a head, bytes: nearly every request fits, and one page is soon read.
+pub const HEAD_BLOCK_BYTES: usize = 4 * 1024;
+
+/// Read buffer of a connection that reads a body, bytes; also the largest piece of a body. Larger reads save nothing.
+pub const BODY_BLOCK_BYTES: usize = 64 * 1024;
+
+/// Read buffers of either size that a worker keeps for reuse: a burst's worth, at most 2 MiB.
+pub const SPARE_BLOCKS_MAX: usize = 32;
+
+/// Bytes read and thrown away after an error reply, so that the client gets to read it.
+pub const LINGER_BYTES_MAX: usize = 256 * 1024;
