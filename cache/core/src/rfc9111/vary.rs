@@ -1,0 +1,185 @@
+//! Which requests a stored response answers besides its own: `Vary` and the secondary key made of the fields it names
+//! (RFC 9111 section 4.1, RFC 9110 section 12.5.5).
+//!
+//! Two requests match when every named field has the same value in both, after joining its lines and removing the white
+//! space around commas. For the fields by which clients negotiate languages, encodings and character sets, whose
+//! meaning is known, case, order and all white space are ignored as well. An absent field is not an empty one.
+//!
+//! It deliberately does not choose a variant by preference (`Content-Language: de` for `Accept-Language: fr;q=0.5, de`
+//! when the stored request differed): only the origin knows what else it has, and the RFC wants the fields to match.
+
+use smallvec::SmallVec;
+
+use super::method::is_tchar;
+use crate::fields::{Fields, split_list};
+
+/// Most fields a response may vary by. The busiest sites name about ten.
+pub const VARY_NAMES_MAX: usize = 16;
+
+/// Longest secondary key, in bytes. Longer ones hold a cookie or a token and would never match again.
+pub const VARIANT_KEY_BYTES_MAX: usize = 4096;
+
+/// The secondary key of a stored response: the fields its `Vary` names with the values its request had. Empty when it
+/// does not vary.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VariantKey {
+    // Invariant: for each name, in order and without repetition: its length (1 byte), the name in lower case, the
+    // length of the value (2 bytes, big endian; ABSENT when the request did not have the field), the value.
+    bytes: Box<[u8]>,
+}
+
+/// Why a response has no secondary key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VaryError {
+    /// It varies by more than fields: a member is `*`, or no name of a field.
+    Star,
+    /// It varies by more than [`VARY_NAMES_MAX`] fields or the key were longer than [`VARIANT_KEY_BYTES_MAX`].
+    TooLarge,
+}
+
+const ABSENT: u16 = u16::MAX;
+
+impl VariantKey {
+    /// The key under which the response to this request is stored.
+    ///
+    /// # Errors
+    /// When it matches no other request, or by too much.
+    pub fn of(response: &Fields, request: &Fields) -> Result<Self, VaryError> {
+        let mut names: SmallVec<[&[u8]; VARY_NAMES_MAX]> = SmallVec::new();
+        for name in response.list("vary") {
+            let is_name = name != b"*" && name.len() <= u8::MAX.into() && name.iter().all(|&b| is_tchar(b));
+            if !is_name {
+                return Err(VaryError::Star);
+            }
+            if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                names.push(name);
+            }
+        }
+        if names.len() > VARY_NAMES_MAX {
+            return Err(VaryError::TooLarge);
+        }
+        names.sort_unstable_by(|one, other| lower(*one).cmp(lower(*other)));
+        Self::build(names.into_iter(), request)
+    }
+
+    /// The key of another request for the same fields: equal to this one when they match.
+    ///
+    /// # Errors
+    /// When it were too long, so that no stored response has it.
+    pub fn of_request(&self, request: &Fields) -> Result<Self, VaryError> {
+        Self::build(self.entries().map(|(name, _)| name), request)
+    }
+
+    /// Whether the stored response answers a request with these fields, so far as `Vary` goes. Allocates nothing.
+    pub fn matches(&self, request: &Fields) -> bool {
+        self.entries().all(|(name, stored)| {
+            let Ok(name) = core::str::from_utf8(name) else { return false };
+            match (stored, request.has(name)) {
+                (None, is_present) => !is_present,
+                (Some(_), false) => false,
+                (Some(stored), true) => {
+                    let mut rest = stored;
+                    let is_same = normalised(request, name, |part| match rest.strip_prefix(part) {
+                        Some(after) => {
+                            rest = after;
+                            true
+                        }
+                        None => false,
+                    });
+                    is_same && rest.is_empty()
+                }
+            }
+        })
+    }
+
+    /// Whether the response does not vary.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The key as bytes, for hashing and for counting what it takes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The names of the fields, in lower case and alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.entries().map(|(name, _)| name)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        let mut rest = &self.bytes[..];
+        core::iter::from_fn(move || {
+            let (&name_bytes, after) = rest.split_first()?;
+            let (name, after) = after.split_at_checked(name_bytes.into())?;
+            let (length, after) = after.split_first_chunk::<2>()?;
+            let length = u16::from_be_bytes(*length);
+            let (value, after) = if length == ABSENT {
+                (None, after)
+            } else {
+                after.split_at_checked(length.into()).map(|(v, a)| (Some(v), a))?
+            };
+            rest = after;
+            Some((name, value))
+        })
+    }
+
+    fn build<'a>(names: impl Iterator<Item = &'a [u8]>, request: &Fields) -> Result<Self, VaryError> {
+        let mut bytes = Vec::new();
+        for name in names {
+            bytes.push(name.len() as u8);
+            bytes.extend(lower(name));
+            let length_at = bytes.len();
+            bytes.extend_from_slice(&ABSENT.to_be_bytes());
+            let text = core::str::from_utf8(name).map_err(|_| VaryError::Star)?;
+            if request.has(text) {
+                let has_room = normalised(request, text, |part| {
+                    bytes.extend_from_slice(part);
+                    bytes.len() <= VARIANT_KEY_BYTES_MAX
+                });
+                if !has_room {
+                    return Err(VaryError::TooLarge);
+                }
+                let length = (bytes.len() - length_at - 2) as u16;
+                bytes[length_at..length_at + 2].copy_from_slice(&length.to_be_bytes());
+            }
+            if bytes.len() > VARIANT_KEY_BYTES_MAX {
+                return Err(VaryError::TooLarge);
+            }
+        }
+        Ok(Self { bytes: bytes.into() })
+    }
+}
+
+/// Gives the normal form of a field's value, piece by piece, to `take` until that returns false; returns whether it
+/// never did.
+fn normalised(fields: &Fields, name: &str, mut take: impl FnMut(&[u8]) -> bool) -> bool {
+    if is_negotiation(name) {
+        return normalised_negotiation(fields, name, take);
+    }
+    let mut members = fields.all(name).flat_map(split_list);
+    members.next().is_none_or(&mut take) && members.all(|member| take(b",") && take(member))
+}
+
+/// The fields of RFC 9110 section 12.5 whose members have neither quoted strings nor case nor order.
+fn is_negotiation(name: &str) -> bool {
+    ["accept-language", "accept-encoding", "accept-charset"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
+}
+
+fn normalised_negotiation(fields: &Fields, name: &str, mut take: impl FnMut(&[u8]) -> bool) -> bool {
+    let mut members: SmallVec<[&[u8]; 16]> = fields.list(name).collect();
+    members.sort_unstable_by(|one, other| lower(without_space(one)).cmp(lower(without_space(other))));
+    members.into_iter().enumerate().all(|(index, member)| {
+        (index == 0 || take(b",")) && lower(without_space(member)).all(|byte| take(&[byte]))
+    })
+}
+
+fn without_space(value: &[u8]) -> impl IntoIterator<Item = &u8> + Clone {
+    value.iter().filter(|byte| !matches!(byte, b' ' | b'\t'))
+}
+
+fn lower<'a>(value: impl IntoIterator<Item = &'a u8>) -> impl Iterator<Item = u8> {
+    value.into_iter().map(u8::to_ascii_lowercase)
+}
