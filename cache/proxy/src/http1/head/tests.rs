@@ -1,3 +1,5 @@
+//! Heads that come through, heads that are refused, and that neither depends on how the bytes were split.
+
 use super::*;
 
 /// Feeds a request in the given pieces.
