@@ -28,6 +28,7 @@ pub struct Launch {
     open_files: Option<u32>,
     processor: Option<usize>,
     has_listener: bool,
+    logs_to_file: bool,
 }
 
 impl Launch {
@@ -36,7 +37,15 @@ impl Launch {
     pub fn new(exe: impl Into<PathBuf>) -> Self {
         let arguments = ["--allow-destination", "127.0.0.0/8"].map(str::to_owned).to_vec();
         let exe = exe.into();
-        Self { exe, arguments, config: None, open_files: None, processor: None, has_listener: false }
+        Self {
+            exe,
+            arguments,
+            config: None,
+            open_files: None,
+            processor: None,
+            has_listener: false,
+            logs_to_file: false,
+        }
     }
 
     /// A flag of `cnn serve` with its value.
@@ -58,6 +67,13 @@ impl Launch {
     #[must_use]
     pub fn open_files(mut self, count: u32) -> Self {
         self.open_files = Some(count);
+        self
+    }
+
+    /// Writes its access log to [`Cnn::access_log`].
+    #[must_use]
+    pub fn log_to_file(mut self) -> Self {
+        self.logs_to_file = true;
         self
     }
 
@@ -83,6 +99,10 @@ impl Launch {
             let path = folder.path().join("cnn.toml");
             fs::write(&path, text).expect("the temporary folder can be written");
             arguments.extend(["--config".to_owned(), path.display().to_string()]);
+        }
+        if self.logs_to_file {
+            arguments
+                .extend(["--access-log".to_owned(), folder.path().join("access.log").display().to_string()]);
         }
         if !self.has_listener {
             arguments.extend(["--listen", "127.0.0.1:0"].map(str::to_owned));
@@ -159,6 +179,12 @@ impl Cnn {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Where its access log is, if it was told to write one.
+    #[must_use]
+    pub fn access_log(&self) -> PathBuf {
+        self.folder.path().join("access.log")
     }
 
     /// Its process number.
