@@ -1,0 +1,57 @@
+//! The order of a policy with queues of its own: the policy's. This only passes on what happens.
+
+use super::{Order, Precision, Rank, Victim};
+use crate::policy::limits::LINE_VISITS_MAX;
+use crate::policy::{Context, Event, HookPolicy, Slot};
+
+/// A hook policy as an order.
+pub(in crate::policy) struct Queues {
+    policy: Box<dyn HookPolicy>,
+}
+
+impl Queues {
+    pub(in crate::policy) fn new(policy: Box<dyn HookPolicy>) -> Self {
+        Self { policy }
+    }
+}
+
+impl Order for Queues {
+    fn place(&mut self, context: &Context<'_>, event: &Event) {
+        self.policy.on_event(context, event);
+    }
+
+    fn touch(&mut self, context: &Context<'_>, event: &Event) {
+        self.policy.on_event(context, event);
+    }
+
+    fn remove(&mut self, context: &Context<'_>, event: &Event) {
+        self.policy.on_event(context, event);
+    }
+
+    fn victim(&mut self, context: &Context<'_>) -> Option<Victim> {
+        self.policy.victim(context).map(|slot| Victim { slot, value: 0.0 })
+    }
+
+    fn victim_gone(&mut self, context: &Context<'_>, event: &Event, _value: f64) {
+        self.policy.on_event(context, event);
+    }
+
+    fn line(&self, context: &Context<'_>, visit: &mut dyn FnMut(Victim) -> bool) {
+        self.policy.rank(context, &mut |slot| visit(Victim { slot, value: 0.0 }));
+    }
+
+    fn rank(&self, context: &Context<'_>, slot: Slot) -> Option<Rank> {
+        let (mut before, mut is_found) = (0, false);
+        self.policy.rank(context, &mut |other| {
+            is_found = other == slot;
+            before += usize::from(!is_found);
+            !is_found && before < LINE_VISITS_MAX
+        });
+        let precision = if is_found { Precision::Exact } else { Precision::AtLeast };
+        Some(Rank { before, precision })
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.policy.state_bytes()
+    }
+}
