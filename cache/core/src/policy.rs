@@ -7,13 +7,24 @@
 
 mod board;
 mod documents;
+mod executor;
+mod history;
+mod inline;
 mod limits;
+mod order;
+mod paged;
+mod switch;
 
 use std::borrow::Cow;
 
 pub use board::{Board, Counts, Offer, Picker, Removal};
 pub use cnn_abi::{Event, EventKind, Flags, Goal, HitEvents, Kind};
 pub use documents::{Document, Documents, Mime, Slot, SlotId};
+pub use executor::{Audit, Budget, Draining, Executor, Line, Status, Turn};
+pub use history::{Cause, Switch, Traffic};
+pub use inline::Inline;
+pub use order::{Precision, Rank};
+pub use switch::{BadReevaluate, Moment, PrepareError, Prepared, Reevaluate, SwitchRefused};
 
 use crate::time::Tick;
 

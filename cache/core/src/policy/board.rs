@@ -38,7 +38,6 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_queue::{ArrayQueue, SegQueue};
 
 use self::counters::Counters;
-use self::fallback::Fallback;
 use self::ring::{HitRing, Pushed};
 use self::slots::FreeSlots;
 use super::limits::{BACKLOG_EVENTS_MAX, BATCH_EVENTS};
@@ -46,6 +45,7 @@ use super::{Document, Documents, Event, EventKind, Flags, SlotId};
 use crate::time::Tick;
 
 pub use self::counters::Counts;
+pub(super) use self::fallback::{Fallback, random_below};
 
 /// Why a document is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,6 @@ pub struct Offer {
 
 /// A lossless event, with the generation its slot had.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "the executor's turn loop comes next")]
 pub(super) struct Told {
     pub(super) event: Event,
     pub(super) generation: u32,
@@ -90,7 +89,6 @@ pub(super) struct Told {
 /// How hits reach the executor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-#[allow(dead_code, reason = "the executor's turn loop comes next")]
 pub(super) enum HitDelivery {
     /// Not at all: the deciding policy does not ask for them.
     Off = 0,
@@ -113,6 +111,8 @@ pub struct Board {
     pool_low: AtomicUsize,
     /// Whether the queue was full once, so that the executor must read the columns anew.
     backlog_lost: AtomicBool,
+    /// Whether a request thread found the pool empty.
+    is_dry: AtomicBool,
     /// Whether the bell was rung and not yet answered.
     is_called: AtomicBool,
     waker: OnceLock<Arc<dyn Fn() + Send + Sync>>,
@@ -134,6 +134,7 @@ impl Board {
             hit_delivery: AtomicU8::new(HitDelivery::Off as u8),
             pool_low: AtomicUsize::new(0),
             backlog_lost: AtomicBool::new(false),
+            is_dry: AtomicBool::new(false),
             is_called: AtomicBool::new(false),
             waker: OnceLock::new(),
             fallback: Fallback::default(),
@@ -250,6 +251,7 @@ impl Board {
             let offer = match self.pool.pop() {
                 Some(offer) => offer,
                 None => {
+                    self.is_dry.store(true, Release);
                     // Where the executor runs in line, the bell fills the pool before it returns.
                     self.wake();
                     self.pool.pop()?
@@ -299,7 +301,6 @@ impl Board {
 }
 
 /// The executor's side.
-#[allow(dead_code, reason = "the executor's turn loop comes next")]
 impl Board {
     /// The bell is answered: what was told before it rang is visible from here on.
     pub(super) fn answer(&self) {
@@ -310,6 +311,11 @@ impl Board {
     /// Whether the queue lost events since the last call.
     pub(super) fn has_lost_backlog(&self) -> bool {
         self.backlog_lost.load(Relaxed) && self.backlog_lost.swap(false, Acquire)
+    }
+
+    /// Whether the pool was found empty since the last call.
+    pub(super) fn was_dry(&self) -> bool {
+        self.is_dry.load(Relaxed) && self.is_dry.swap(false, Acquire)
     }
 
     pub(super) fn next_told(&self) -> Option<Told> {
@@ -367,11 +373,6 @@ impl Board {
     /// Slots that were ever in use are below this.
     pub(super) fn slots_ever_used(&self) -> u32 {
         self.slots.ever_used()
-    }
-
-    /// Whether the document of an offer is still there, used or not.
-    pub(super) fn is_current(&self, id: SlotId) -> bool {
-        self.documents.generation(id.slot) == id.generation && self.documents.is_resident(id.slot)
     }
 }
 

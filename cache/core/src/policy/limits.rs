@@ -19,3 +19,45 @@ pub(super) const FALLBACK_PROBES: usize = 64;
 
 /// Rows the fallback walks when its sample found nobody; the next call goes on where this one stopped.
 pub(super) const FALLBACK_WALK: usize = 4096;
+
+/// Residents compared for one eviction by a score: least recently used loses 0.1 points of hit ratio against exact.
+pub(super) const SCORE_SAMPLE: usize = 16;
+
+/// Documents counted to tell a rank exactly before it is estimated (or given as "at least"): a few milliseconds.
+pub(super) const LINE_VISITS_MAX: usize = 65_536;
+
+/// Residents sampled to estimate a rank: a standard error of at most 0.8 % of the documents.
+pub(super) const RANK_SAMPLE: usize = 4096;
+
+/// Residents of a sampled order that are sorted to say who might go next.
+pub(super) const LINE_SAMPLE: usize = 16_384;
+
+/// Documents of the oldest draining order that are re-evaluated before each eviction, while there are any. With one,
+/// a new policy would evict little but what it was just handed; four let it choose, and empty the old order in a
+/// quarter of a turnover.
+pub(super) const TURN_IMPORTS: usize = 4;
+
+/// Orders that may be draining at once; a further switch is refused until one of them is empty.
+pub(super) const DRAINING_MAX: usize = 16;
+
+/// From this many draining orders on, the background budget goes to the smallest, so that there is room for the next.
+pub(super) const DRAINING_CROWDED: usize = 8;
+
+/// Victims the executor holds ready at least.
+pub(super) const POOL_MIN: usize = 4;
+
+/// The share of the documents that may wait in the pool: one in so many, so that small caches keep their order.
+pub(super) const POOL_SHARE: usize = 32;
+
+/// Picks that may turn out to be gone before a turn gives up: their removals are waiting to be told.
+pub(super) const GONE_PICKS_MAX: usize = 64;
+
+/// The level of faults (two up for a wrong victim, one down for a right one) at which a policy is reported as unfit:
+/// wrong more than every third time, for some time.
+pub(super) const FAULTS_MAX: u32 = 32;
+
+/// Rows compared with the executor's own knowledge per turn when the columns are read anew.
+pub(super) const RECONCILE_ROWS: usize = 2048;
+
+/// Switches remembered.
+pub(super) const HISTORY_ENTRIES: usize = 1024;

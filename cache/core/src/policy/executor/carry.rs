@@ -1,0 +1,184 @@
+//! Carrying documents to the deciding order: re-evaluation by a switch, in turn, in the background, and from the
+//! columns alone when events were lost. Every step takes one document from where it is to the deciding order, worst
+//! first; none takes longer because there are many documents.
+
+use super::{Budget, Executor, Owner};
+use crate::policy::limits::{DRAINING_CROWDED, RECONCILE_ROWS};
+use crate::policy::{Context, EventKind, Slot};
+
+/// A switch's re-evaluation: how many of the worst are to be carried, and how many have been.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::policy) struct Reevaluation {
+    pub(in crate::policy) left: usize,
+    pub(in crate::policy) done: usize,
+}
+
+impl Reevaluation {
+    pub(super) fn is_asked(&self) -> bool {
+        self.left > 0
+    }
+}
+
+/// What one step of carrying came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// A document is in the deciding order now.
+    Carried,
+    /// Something was passed over that is not there any more, or a bounded search found nothing yet.
+    Passed,
+    /// Nothing is left.
+    Done,
+}
+
+impl Executor {
+    /// Documents not yet in the deciding order, those in the hands of request threads aside.
+    pub(in crate::policy) fn pending(&self) -> usize {
+        self.draining.iter().map(|instance| instance.held).sum::<usize>() + self.withdrawn.len()
+    }
+
+    /// The turn rule: before the deciding policy picks, the next few of the line before it are re-evaluated.
+    pub(super) fn carry_in_turn(&mut self, count: usize) {
+        (0..count).take_while(|_| self.carry_next() != Step::Done).for_each(drop);
+    }
+
+    /// One turn's share of the re-evaluation asked for, or else of the background's; returns the documents carried.
+    pub(super) fn reevaluate(&mut self, budget: Budget) -> usize {
+        if self.reevaluation.is_asked() {
+            self.reevaluate_asked(budget.reevaluate)
+        } else {
+            let steps = (0..budget.background).map(|_| self.carry_in_background());
+            steps.take_while(|&step| step != Step::Done).filter(|&step| step == Step::Carried).count()
+        }
+    }
+
+    fn reevaluate_asked(&mut self, most: usize) -> usize {
+        let mut carried = 0;
+        for _ in 0..most {
+            match self.carry_next() {
+                Step::Carried => {
+                    carried += 1;
+                    self.reevaluation.done += 1;
+                    self.reevaluation.left -= 1;
+                }
+                Step::Passed => {}
+                Step::Done => self.reevaluation.left = 0,
+            }
+            if !self.reevaluation.is_asked() {
+                break;
+            }
+        }
+        carried
+    }
+
+    /// Carries whoever goes next: withdrawn offers, then the worst of the oldest draining order.
+    fn carry_next(&mut self) -> Step {
+        if let Some((slot, number)) = self.withdrawn.pop_front() {
+            return self.carry_withdrawn(slot, number);
+        }
+        match self.draining.iter().position(|instance| instance.held > 0) {
+            Some(index) => self.carry_worst(index),
+            None => Step::Done,
+        }
+    }
+
+    /// In the background the oldest goes first too, unless there are so many orders that the next switch would have
+    /// to wait: then the smallest.
+    fn carry_in_background(&mut self) -> Step {
+        let busy = self.draining.iter().enumerate().filter(|(_, instance)| instance.held > 0);
+        if self.withdrawn.is_empty() && busy.clone().count() > DRAINING_CROWDED {
+            let smallest = busy.min_by_key(|(_, instance)| instance.held).map(|(index, _)| index);
+            return smallest.map_or(Step::Done, |index| self.carry_worst(index));
+        }
+        self.carry_next()
+    }
+
+    /// Carries a victim that was picked by an earlier policy and that nobody took.
+    fn carry_withdrawn(&mut self, slot: Slot, number: u64) -> Step {
+        let Some(pick) = self.offered.get(slot).filter(|pick| pick.number == number) else {
+            return Step::Passed;
+        };
+        if !self.is_known_document(slot) {
+            return Step::Passed;
+        }
+        let gone = self.board.documents().event(slot, EventKind::Remove, 0);
+        self.offered.take(slot);
+        self.tell_picker(pick, &gone);
+        self.import(slot)
+    }
+
+    /// Carries the worst document of a draining order. A policy that returns a wrong one, or none, is not asked for
+    /// the rest: what it holds is found by search.
+    fn carry_worst(&mut self, index: usize) -> Step {
+        let context = Context { documents: self.board.documents(), now: self.now };
+        let instance = &mut self.draining[index];
+        let (id, serial) = (instance.id, instance.serial);
+        let victim = if instance.faults == 0 { instance.order.victim(&context) } else { None };
+        let Some(victim) = victim.filter(|victim| self.is_held(victim.slot, id)) else {
+            return self.carry_found(index);
+        };
+        self.draining[index].held -= 1;
+        if !self.is_known_document(victim.slot) {
+            // Its removal waits to be told, and the columns may be another document's.
+            self.owners.pass(victim.slot, Owner::Offered);
+            self.offered.add(victim.slot, serial, victim.value);
+            return Step::Passed;
+        }
+        let gone = self.board.documents().event(victim.slot, EventKind::Remove, 0);
+        let context = Context { documents: self.board.documents(), now: self.now };
+        self.draining[index].order.victim_gone(&context, &gone, victim.value);
+        self.import(victim.slot)
+    }
+
+    /// Carries any document of a draining order whose policy is not to be asked.
+    fn carry_found(&mut self, index: usize) -> Step {
+        if self.draining[index].faults == 0 {
+            self.draining[index].faults = 1;
+            self.faults += 1;
+        }
+        // The search is bounded and goes on where it stopped.
+        let Some(slot) = self.any_held(self.draining[index].id) else { return Step::Passed };
+        if !self.is_known_document(slot) {
+            self.forget(slot);
+            return Step::Passed;
+        }
+        let gone = self.board.documents().event(slot, EventKind::Remove, 0);
+        let context = Context { documents: self.board.documents(), now: self.now };
+        self.draining[index].held -= 1;
+        self.draining[index].order.remove(&context, &gone);
+        self.import(slot)
+    }
+
+    /// Places a document that nobody holds by its history.
+    fn import(&mut self, slot: Slot) -> Step {
+        let event = self.board.documents().event(slot, EventKind::Import, 0);
+        let generation = self.board.documents().generation(slot);
+        self.place(&event, generation);
+        Step::Carried
+    }
+
+    /// Compares the next rows of the columns with what the executor knows, and corrects that. Used when events were
+    /// lost, and for documents older than the executor.
+    pub(super) fn reconcile(&mut self) {
+        let Some(from) = self.reconcile_from else { return };
+        let until = (from as usize + RECONCILE_ROWS).min(self.board.slots_ever_used() as usize) as Slot;
+        (from..until).for_each(|slot| self.reconcile_row(slot));
+        self.reconcile_from = (until < self.board.slots_ever_used()).then_some(until);
+    }
+
+    fn reconcile_row(&mut self, slot: Slot) {
+        let is_held = match self.owners.of(slot) {
+            Owner::Nobody => false,
+            Owner::Offered => self.offered.get(slot).is_some(),
+            Owner::Instance(id) => {
+                id == self.deciding.id || self.draining.iter().any(|instance| instance.id == id)
+            }
+        };
+        if is_held && self.is_known_document(slot) {
+            return;
+        }
+        self.forget(slot);
+        if self.board.documents().is_resident(slot) {
+            self.import(slot);
+        }
+    }
+}

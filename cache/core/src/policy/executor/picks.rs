@@ -1,0 +1,172 @@
+//! Picking victims: the pool held ready, the check of what a policy returns, and the fallback for a wrong answer.
+
+use super::offered::Pick;
+use super::{Executor, Owner};
+use crate::policy::board::{Board, Picker};
+use crate::policy::limits::{FAULTS_MAX, GONE_PICKS_MAX, POOL_MIN, POOL_SHARE, TURN_IMPORTS};
+use crate::policy::order::Victim;
+use crate::policy::{Context, Event, EventKind, Slot, SlotId};
+
+/// How many victims are held ready.
+pub(super) enum Pool {
+    /// Ahead of need: so many, following the demand.
+    Ahead {
+        /// Offers the pool is filled up to, if there are documents enough.
+        target: usize,
+        /// Turns since the pool was last found empty.
+        quiet_turns: u32,
+    },
+    /// One, when a request thread has found the pool empty and waits.
+    OnDemand,
+}
+
+/// Turns without an empty pool after which it shrinks by an eighth.
+const QUIET_TURNS: u32 = 1000;
+
+impl Pool {
+    pub(super) fn ahead(board: &Board) -> Self {
+        let target = POOL_MIN.min(board.pool_size());
+        board.set_pool_low(target / 2 + 1);
+        Self::Ahead { target, quiet_turns: 0 }
+    }
+
+    pub(super) fn on_demand() -> Self {
+        Self::OnDemand
+    }
+
+    pub(super) fn is_on_demand(&self) -> bool {
+        matches!(self, Self::OnDemand)
+    }
+
+    /// Whether an empty pool would be found empty again.
+    pub(super) fn is_short(&self, board: &Board) -> bool {
+        matches!(self, Self::Ahead { target, .. } if board.offers() < target / 2)
+    }
+
+    /// Offers there should be, of `documents` known, after the demand of the last turn.
+    fn wanted(&mut self, board: &Board, documents: usize) -> usize {
+        let was_dry = board.was_dry();
+        match self {
+            Self::OnDemand => usize::from(was_dry),
+            Self::Ahead { target, quiet_turns } => {
+                *quiet_turns = if was_dry { 0 } else { *quiet_turns + 1 };
+                let before = *target;
+                if was_dry {
+                    *target = (2 * before).min(board.pool_size());
+                } else if *quiet_turns == QUIET_TURNS {
+                    *target = (before - before / 8).max(POOL_MIN.min(board.pool_size()));
+                    *quiet_turns = 0;
+                }
+                if *target != before {
+                    board.set_pool_low(*target / 2 + 1);
+                }
+                (*target).min(documents.div_ceil(POOL_SHARE))
+            }
+        }
+    }
+}
+
+impl Executor {
+    /// Fills the pool by up to `most` victims; returns how many.
+    pub(super) fn refill(&mut self, most: usize) -> usize {
+        let wanted = self.pool.wanted(&self.board, self.documents());
+        let missing = wanted.saturating_sub(self.board.offers()).min(most);
+        (0..missing).take_while(|_| self.offer_one()).count()
+    }
+
+    fn offer_one(&mut self) -> bool {
+        let Some(slot) = self.pick() else { return false };
+        // Only this thread fills the pool, and it counted the room.
+        let is_put = self.board.put_offer(self.board.offer(slot, Picker::Policy));
+        debug_assert!(is_put, "more offers than the pool holds");
+        is_put
+    }
+
+    /// The next victim, taken out of the orders and noted as offered.
+    fn pick(&mut self) -> Option<Slot> {
+        self.carry_in_turn(TURN_IMPORTS);
+        for _ in 0..GONE_PICKS_MAX {
+            let context = Context { documents: self.board.documents(), now: self.now };
+            let (victim, serial) = match self.deciding.order.victim(&context) {
+                Some(victim) if self.is_held(victim.slot, self.deciding.id) => {
+                    self.deciding.faults = self.deciding.faults.saturating_sub(1);
+                    (victim, self.deciding.serial)
+                }
+                None if self.deciding.held == 0 => return None,
+                _ => {
+                    self.deciding.faults = (self.deciding.faults + 2).min(FAULTS_MAX);
+                    self.faults += 1;
+                    (Victim { slot: self.take_over_its_head()?, value: 0.0 }, 0)
+                }
+            };
+            self.deciding.held -= 1;
+            self.owners.pass(victim.slot, Owner::Offered);
+            self.offered.add(victim.slot, serial, victim.value);
+            if self.is_known_document(victim.slot) {
+                return Some(victim.slot);
+            }
+            // Gone, and its removal waits to be told: it will find the document offered, and nobody else does.
+        }
+        None
+    }
+
+    /// A victim from the deciding order without the help of its policy, which is told that the document is gone.
+    fn take_over_its_head(&mut self) -> Option<Slot> {
+        let slot = self.any_held(self.deciding.id)?;
+        let event = self.board.documents().event(slot, EventKind::Remove, 0);
+        let context = Context { documents: self.board.documents(), now: self.now };
+        self.deciding.order.remove(&context, &event);
+        Some(slot)
+    }
+
+    /// The least recently used of a small sample of what an instance holds; `None` when a bounded search found
+    /// nothing.
+    pub(super) fn any_held(&self, id: u8) -> Option<Slot> {
+        let slots = self.board.slots_ever_used();
+        self.fallback.pick(self.board.documents(), slots, |slot| self.is_held(slot, id))
+    }
+
+    pub(super) fn is_held(&self, slot: Slot, id: u8) -> bool {
+        self.owners.of(slot) == Owner::Instance(id)
+    }
+
+    /// Whether the slot still has the document that the executor was told of.
+    pub(super) fn is_known_document(&self, slot: Slot) -> bool {
+        let documents = self.board.documents();
+        documents.is_resident(slot) && self.owners.is_generation(slot, documents.generation(slot))
+    }
+
+    /// Tells the instance that picked a victim what became of it, if the instance is still there.
+    pub(super) fn tell_picker(&mut self, pick: Pick, event: &Event) {
+        let context = Context { documents: self.board.documents(), now: self.now };
+        let mut instances = std::iter::once(&mut self.deciding).chain(&mut self.draining);
+        if let Some(instance) = instances.find(|instance| instance.serial == pick.serial) {
+            instance.order.victim_gone(&context, event, pick.value);
+        }
+    }
+
+    /// Withdraws the offers nobody has taken: they go to the deciding order first. Offers in somebody's hands are
+    /// decisions made.
+    pub(in crate::policy) fn withdraw_offers(&mut self) {
+        while let Some(offer) = self.board.withdraw_offer() {
+            if let Some(pick) = self.offered_as(offer.id) {
+                self.withdrawn.push_back((offer.id.slot, pick.number));
+            }
+        }
+    }
+
+    fn offered_as(&self, id: SlotId) -> Option<Pick> {
+        self.offered.get(id.slot).filter(|_| self.owners.is_generation(id.slot, id.generation))
+    }
+
+    pub(super) fn is_unfit(&self) -> bool {
+        self.deciding.faults >= FAULTS_MAX
+    }
+
+    /// Documents the executor knows of.
+    pub(in crate::policy) fn documents(&self) -> usize {
+        self.deciding.held
+            + self.draining.iter().map(|instance| instance.held).sum::<usize>()
+            + self.offered.len()
+    }
+}
