@@ -38,6 +38,15 @@ impl Key {
         self.name.split_once('.').map(|(section, _)| section)
     }
 
+    /// What holds where the key is not given: the value as TOML, or words for what happens without one.
+    pub fn default(&self) -> String {
+        match (value(&table(&Config::default()), self.name), self.unset) {
+            (Some(value), _) => spelled(value),
+            (None, Some((_, without))) => without.to_owned(),
+            (None, None) => String::new(),
+        }
+    }
+
     fn leaf(&self) -> &'static str {
         self.name.split_once('.').map_or(self.name, |(_, leaf)| leaf)
     }
