@@ -2,10 +2,12 @@
 //! is here is a promise to scripts; keys are added, not renamed. Sizes are bytes, ratios run from 0 to 1, times carry
 //! their unit in their name.
 
+mod latency;
 mod refusal;
 
 use serde::{Deserialize, Serialize};
 
+pub use latency::Latency;
 pub use refusal::{Fault, Refusal};
 
 /// `GET /status`: what the proxy is doing and how well, counted since it started.
@@ -56,20 +58,6 @@ pub struct Status {
     pub hit_latency: Latency,
     /// The same for responses that took an origin.
     pub miss_latency: Latency,
-}
-
-/// Percentiles of a latency, in microseconds; each is the upper bound of the bucket it fell in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Latency {
-    /// Half were faster.
-    pub p50_us: u64,
-    /// Nine in ten were faster.
-    pub p90_us: u64,
-    /// 99 in a hundred were faster.
-    pub p99_us: u64,
-    /// 999 in a thousand were faster.
-    pub p999_us: u64,
 }
 
 /// `GET /policies`
@@ -143,6 +131,8 @@ pub struct Switch {
     pub switched: Switched,
     /// When, in seconds since 1970.
     pub at: u64,
+    /// The same, in seconds before now.
+    pub ago_secs: u64,
     /// Who asked: `uid=1000 pid=4242`, or `config`.
     pub by: String,
     /// From the switch before, or the start, to this switch.

@@ -1,0 +1,91 @@
+//! Tests of the command line: what is understood, what is not, and that help agrees with the table of admin commands.
+
+use clap::{Arg, Command};
+use cnn_proxy::admin::command::COMMANDS;
+
+use super::*;
+
+fn parsed(line: &str) -> Result<Verb, String> {
+    Cli::try_parse_from(line.split(' ')).map(|cli| cli.verb).map_err(|error| error.to_string())
+}
+
+/// The clap command for words like `policy use`.
+fn found<'a>(cli: &'a Command, words: &str) -> &'a Command {
+    words.split(' ').fold(cli, |command, word| {
+        command.find_subcommand(word).unwrap_or_else(|| panic!("cnn {words} is not on the command line"))
+    })
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_admin_command_is_a_verb_with_the_help_and_arguments_of_the_table() {
+    let cli = Cli::command();
+    for command in COMMANDS {
+        let verb = found(&cli, command.words);
+        assert_eq!(
+            verb.get_about().map(ToString::to_string).as_deref(),
+            Some(command.help),
+            "{}",
+            command.words
+        );
+        let options: Vec<&Arg> = verb.get_arguments().collect();
+        for argument in command.arguments {
+            let option = options
+                .iter()
+                .find(|option| option.get_value_names() == Some(&[argument.value.into()]))
+                .unwrap_or_else(|| panic!("cnn {} does not take {}", command.words, argument.value));
+            assert_eq!(option.get_help().map(ToString::to_string).as_deref(), Some(argument.help));
+            assert_eq!(option.is_required_set(), argument.is_required);
+            let long = argument.is_option.then_some(argument.name);
+            assert_eq!(option.get_long(), long);
+        }
+        for common in ["json", "admin-socket"] {
+            assert!(options.iter().any(|option| option.get_long() == Some(common)), "{}", command.words);
+        }
+    }
+}
+
+#[test]
+fn verbs_are_understood_with_json_and_socket_on_either_side_of_their_arguments() {
+    for line in [
+        "cnn status --json --admin-socket /tmp/a.sock",
+        "cnn policy use gdsf --reevaluate 20% --json",
+        "cnn policy use --json --reevaluate all gdsf --admin-socket a",
+        "cnn policy worst",
+        "cnn policy worst 20",
+        "cnn policy rollback",
+        "cnn policy history --json",
+        "cnn policy show s3-fifo",
+        "cnn policy watch 7",
+        "cnn purge http://a.test/",
+        "cnn explain http://a.test/",
+        "cnn top --once",
+        "cnn config check cnn.toml",
+        "cnn config default",
+        "cnn completions zsh",
+    ] {
+        assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line));
+    }
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_refused_and_named() {
+    let check = |line: &str, expected: &str| {
+        let error = parsed(line).expect_err(line);
+        assert!(error.contains(expected), "{line}: {error}");
+    };
+    check("cnn stauts", "'status'");
+    check("cnn policy use", "<NAME>");
+    check("cnn policy worst many", "'many'");
+    check("cnn top --interval 0", "0.1");
+}
+
+#[test]
+fn a_refusal_is_told_with_what_is_known_and_what_was_probably_meant() {
+    let refusal = cnn_proxy::admin::reply::Refusal::unknown("policy", "name", "gdfs", ["lru", "gdsf"]);
+    assert_eq!(hint(&AskError::Refused(refusal)), "; did you mean `gdsf`?\nknown: lru, gdsf");
+}
