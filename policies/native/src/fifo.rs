@@ -19,7 +19,7 @@ fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("fifo"),
         summary: Cow::Borrowed(
-            "first stored first; for scans and loops, and as the baseline others are measured by",
+            "first stored first; the cheapest, and the baseline the others are measured by",
         ),
         paper: Cow::Borrowed(
             "Belady, \"A study of replacement algorithms for a virtual-storage computer\", \
@@ -74,5 +74,32 @@ impl HookPolicy for Fifo {
 
     fn state_bytes(&self) -> usize {
         self.links.state_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(moves: &str, offered: &[Slot], left: &[Slot]) {
+        crate::script::check(&FACTORY, 10, moves, offered, left);
+    }
+
+    #[test]
+    fn the_first_stored_goes_first_however_often_it_is_used() {
+        check("+1 +2 +3 h1 h1 v -3", &[1], &[2]);
+        check("+1 +2 +1", &[], &[2, 1]);
+    }
+
+    #[test]
+    fn an_import_lies_below_what_was_stored_since() {
+        check("+1 i2 i3 h2 i4", &[], &[2, 3, 4, 1]);
+    }
+
+    #[test]
+    fn a_returned_document_starts_a_new_round() {
+        check("+1 +2 o r1", &[1], &[2, 1]);
+        check("+1 +2 r1", &[], &[1, 2]);
     }
 }

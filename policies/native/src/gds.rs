@@ -16,7 +16,7 @@ fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("gds"),
         summary: Cow::Borrowed(
-            "large and long unused first; object hits where sizes differ and popularity shifts fast",
+            "large and long unused first; for hits where sizes differ and popularity moves fast",
         ),
         paper: Cow::Borrowed(
             "Cao, Irani, \"Cost-aware WWW proxy caching algorithms\", USITS 1997: GD-Size(1)",

@@ -22,7 +22,7 @@ fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("gds-latency"),
         summary: Cow::Borrowed(
-            "cheapest to fetch again per byte first; to cut waiting when origins differ in speed",
+            "cheapest to fetch again per byte first; to cut waiting where origins differ in speed",
         ),
         paper: Cow::Borrowed(
             "Cao, Irani, \"Cost-aware WWW proxy caching algorithms\", USITS 1997: GD-Size(latency)",

@@ -23,7 +23,7 @@ fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("gds-packets"),
         summary: Cow::Borrowed(
-            "fewest packets per byte first; to save traffic without giving up small documents",
+            "least traffic saved per byte first; to save bytes and still favour small documents",
         ),
         paper: Cow::Borrowed(
             "Cao, Irani, \"Cost-aware WWW proxy caching algorithms\", USITS 1997: GD-Size(packets)",

@@ -15,7 +15,9 @@ pub(crate) const FACTORY: Factory =
 fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("gdsf"),
-        summary: Cow::Borrowed("large and little used first; the most object hits where sizes differ widely"),
+        summary: Cow::Borrowed(
+            "large and little used first; the most hits where sizes differ widely, paid for in bytes",
+        ),
         paper: Cow::Borrowed(
             "Cherkasova, \"Improving WWW proxies performance with Greedy-Dual-Size-Frequency caching policy\", \
              HPL-98-69R1, 1998",

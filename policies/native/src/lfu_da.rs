@@ -16,9 +16,7 @@ pub(crate) const FACTORY: Factory =
 fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("lfu-da"),
-        summary: Cow::Borrowed(
-            "least used first, with aging; to save bytes on a line that is paid by volume",
-        ),
+        summary: Cow::Borrowed("least used first, with aging; to save bytes where traffic is paid by volume"),
         paper: Cow::Borrowed(
             "Arlitt, Cherkasova, Dilley, Friedrich, Jin, \"Evaluating content management techniques for Web proxy \
              caches\", SIGMETRICS Performance Evaluation Review 27(4), 2000",

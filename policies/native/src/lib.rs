@@ -8,6 +8,8 @@
 mod ghosts;
 mod greedy_dual;
 mod list;
+#[cfg(test)]
+mod script;
 
 use cnn_core::policy::Factory;
 
@@ -42,6 +44,11 @@ pub fn registry() -> &'static [Factory] {
 pub fn find(name: &str) -> Option<&'static Factory> {
     POLICIES.iter().find(|factory| (factory.manifest)().name == name)
 }
+
+/// The worked example of the README must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 #[cfg(test)]
 mod tests {

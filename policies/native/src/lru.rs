@@ -77,3 +77,30 @@ impl HookPolicy for Lru {
         self.links.state_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(moves: &str, offered: &[Slot], left: &[Slot]) {
+        crate::script::check(&FACTORY, 10, moves, offered, left);
+    }
+
+    #[test]
+    fn the_least_recently_used_goes_first() {
+        check("+1 +2 +3 h1 v +4 h3 v", &[2, 1], &[4, 3]);
+        check("+1 +2 +3 h1 h9 u2 -3", &[], &[2, 1]);
+    }
+
+    #[test]
+    fn an_import_lies_below_what_was_touched_and_above_earlier_imports() {
+        check("+1 i2 i3 h2 i4 v", &[3], &[4, 1, 2]);
+    }
+
+    #[test]
+    fn a_returned_document_counts_as_used() {
+        check("+1 +2 +3 o h1 r1", &[1], &[2, 3, 1]);
+        check("+1 +2 r1", &[], &[2, 1]);
+    }
+}

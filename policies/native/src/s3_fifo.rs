@@ -52,9 +52,7 @@ const OFFERED: u8 = 0b1100;
 fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("s3-fifo"),
-        summary: Cow::Borrowed(
-            "what is used once goes early; the best all-rounder for objects of web and CDN traffic",
-        ),
+        summary: Cow::Borrowed("used only once first; the best all-rounder for hits, scans included"),
         paper: Cow::Borrowed(
             "Yang, Zhang, Qiu, Yue, Rashmi, \"FIFO queues are all you need for cache eviction\", SOSP 2023",
         ),
@@ -286,5 +284,66 @@ impl HookPolicy for S3Fifo {
             + self.sizes.capacity() * size_of::<u64>()
             + self.state.capacity()
             + self.ghosts.state_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With room for 10: 1 in the small queue, 9 in main, 9 ghosts.
+    #[track_caller]
+    fn check(moves: &str, offered: &[Slot], left: &[Slot]) {
+        crate::script::check(&FACTORY, 10, moves, offered, left);
+    }
+
+    /// Ten documents: the first in the small queue, the others in main, as it fills up.
+    const FULL: &str = "+0 +1 +2 +3 +4 +5 +6 +7 +8 +9";
+
+    #[test]
+    fn what_was_not_used_in_the_small_queue_goes_first() {
+        check(&format!("{FULL} v +10 v +11"), &[0, 10], &[11, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn two_uses_in_the_small_queue_make_a_document_of_main_and_one_does_not() {
+        check(&format!("{FULL} h0 v"), &[0], &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        check(&format!("{FULL} h0 h0 v v"), &[1, 2], &[3, 4, 5, 6, 7, 8, 9, 0]);
+    }
+
+    #[test]
+    fn a_document_that_comes_back_as_a_ghost_goes_to_main() {
+        check(&format!("{FULL} v +10 v +0 v"), &[0, 10, 1], &[2, 3, 4, 5, 6, 7, 8, 9, 0]);
+    }
+
+    #[test]
+    fn what_is_removed_or_evicted_from_main_leaves_no_ghost() {
+        check(&format!("{FULL} -0 +0 v"), &[0], &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        check(&format!("{FULL} h0 h0 v +1 v"), &[1, 1], &[2, 3, 4, 5, 6, 7, 8, 9, 0]);
+    }
+
+    #[test]
+    fn a_document_of_main_goes_round_once_for_each_use_but_at_most_three_times() {
+        let used = "h1 h1 h1 h1 h1 h1 h2";
+        check(&format!("{FULL} {used} -0 v v"), &[3, 4], &[5, 6, 7, 8, 9, 2, 1]);
+        check("i0 I1 h1 h1 h1 h1 h1 -0", &[], &[1]);
+    }
+
+    #[test]
+    fn bytes_decide_which_queue_gives() {
+        // Main holds more than its 90 bytes only after the update.
+        let moves = "+0:5 +1:5 +2:45 +3:40";
+        crate::script::check(&FACTORY, 100, &format!("{moves} v"), &[0], &[1, 2, 3]);
+        crate::script::check(&FACTORY, 100, &format!("{moves} u3:60 v"), &[2], &[0, 1, 3]);
+    }
+
+    #[test]
+    fn a_returned_document_goes_to_main() {
+        check(&format!("{FULL} o h0 r0 v"), &[0, 1], &[2, 3, 4, 5, 6, 7, 8, 9, 0]);
+    }
+
+    #[test]
+    fn an_import_used_before_goes_to_main_and_others_to_small_below_the_rest() {
+        check("+0 i1 I2 i3 I4 +5", &[], &[1, 3, 0, 2, 4, 5]);
     }
 }

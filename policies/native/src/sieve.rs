@@ -32,7 +32,7 @@ fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("sieve"),
         summary: Cow::Borrowed(
-            "first stored first, sparing what was used since; web traffic, at the least cost per hit",
+            "oldest not used since first; for web traffic at the least cost per hit, but not for scans",
         ),
         paper: Cow::Borrowed(
             "Zhang, Yang, Yue, Vigfusson, Rashmi, \"SIEVE is Simpler than LRU: an Efficient Turn-Key Eviction \
@@ -164,5 +164,43 @@ impl HookPolicy for Sieve {
 
     fn state_bytes(&self) -> usize {
         self.links.state_bytes() + self.state.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(moves: &str, offered: &[Slot], left: &[Slot]) {
+        crate::script::check(&FACTORY, 10, moves, offered, left);
+    }
+
+    #[test]
+    fn the_hand_spares_what_was_visited_and_moves_on() {
+        check("+1 +2 +3 +4 +5 +6 +7 h1 h2 h7 v +8 h1 h4 v +9 h2", &[3, 5], &[6, 8, 9, 4, 7, 1, 2]);
+    }
+
+    #[test]
+    fn all_visited_is_as_none_visited() {
+        check("+1 +2 +3 h1 h2 h3 v v", &[1, 2], &[3]);
+    }
+
+    #[test]
+    fn the_hand_moves_on_when_its_document_is_removed() {
+        check("+1 +2 +3 +4 v -2 v", &[1, 3], &[4]);
+        check("+1 +2 v -2 +3", &[1], &[3]);
+    }
+
+    #[test]
+    fn a_returned_document_is_where_it_was_with_the_hand_past_it() {
+        check("+1 +2 +3 o r1 v", &[1, 2], &[3, 1]);
+        check("+1 +2 +3 v v o r3 +4", &[1, 2, 3], &[4, 3]);
+    }
+
+    #[test]
+    fn imports_are_looked_at_first_and_those_used_before_are_spared_once() {
+        check("+1 +2 +3 v I4 i5 i6 v v", &[1, 5, 6], &[2, 3, 4]);
+        check("i1 i2 +3 v I4", &[1], &[2, 3, 4]);
     }
 }

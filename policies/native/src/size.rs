@@ -13,9 +13,7 @@ pub(crate) const FACTORY: Factory = Factory { manifest, build: |_| Replacement::
 fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("size"),
-        summary: Cow::Borrowed(
-            "largest first; a short burst of hits from many small documents, never for long",
-        ),
+        summary: Cow::Borrowed("largest first; for a short rush on small documents, never for long"),
         paper: Cow::Borrowed(
             "Williams, Abrams, Standridge, Abdulla, Fox, \"Removal policies in network caches for World-Wide Web \
              documents\", SIGCOMM 1996",
