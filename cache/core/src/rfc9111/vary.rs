@@ -183,3 +183,6 @@ fn without_space(value: &[u8]) -> impl IntoIterator<Item = &u8> + Clone {
 fn lower<'a>(value: impl IntoIterator<Item = &'a u8>) -> impl Iterator<Item = u8> {
     value.into_iter().map(u8::to_ascii_lowercase)
 }
+
+#[cfg(test)]
+mod tests;
