@@ -5,6 +5,7 @@ pub mod config;
 pub mod access;
 
 pub mod log;
+pub mod signals;
 
 pub mod admin;
 pub mod http1;
