@@ -107,7 +107,8 @@ impl VariantKey {
         self.entries().map(|(name, _)| name)
     }
 
-    fn entries(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    /// The fields by name, with the value the request had, none where it had no such field.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         let mut rest = &self.bytes[..];
         core::iter::from_fn(move || {
             let (&name_bytes, after) = rest.split_first()?;
