@@ -11,3 +11,4 @@ pub mod signals;
 pub mod admin;
 pub mod http1;
 pub mod limits;
+pub mod origin;
