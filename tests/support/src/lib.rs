@@ -23,7 +23,8 @@ pub use client::{Connection, get};
 pub use gate::Gate;
 pub use http::{Reply, Request};
 pub use origin::{After, Answer, Origin};
-pub use proxy::{Cnn, Launch};
+pub use proxy::{Cnn, Launch, at_once, eventually};
+pub use rustix::process::Signal;
 
 /// How long any wait may last before the test fails: long enough for a loaded machine, short enough to find a hang.
 pub const DEADLINE: Duration = Duration::from_secs(30);

@@ -10,6 +10,9 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::SystemTime;
+
+use httpdate::HttpDate;
 
 use crate::DEADLINE;
 use crate::http::{Request, read_request};
@@ -180,18 +183,20 @@ fn serve(
 }
 
 impl Answer<'_> {
-    /// Sends a whole answer with a length, and keeps the connection.
+    /// Sends a whole answer with a length and, unless the fields have one, a date; keeps the connection.
     ///
     /// # Errors
     /// When the peer does not take it.
     pub fn whole(&mut self, status: u16, fields: &[&str], body: &[u8]) -> io::Result<After> {
-        let length = format!("Content-Length: {}", body.len());
-        if matches!(status, 204 | 304) {
-            self.head(status, fields)?;
-            return Ok(After::Keep);
-        }
-        self.head(status, &[fields, &[&length]].concat())?;
-        if !self.is_head {
+        let has_date = fields.iter().any(|field| field.to_ascii_lowercase().starts_with("date:"));
+        let date = (!has_date).then(|| format!("Date: {}", HttpDate::from(SystemTime::now())));
+        let length = (!matches!(status, 204 | 304)).then(|| format!("Content-Length: {}", body.len()));
+        let made = [date, length];
+        self.head(
+            status,
+            &fields.iter().copied().chain(made.iter().flatten().map(String::as_str)).collect::<Vec<_>>(),
+        )?;
+        if !self.is_head && !matches!(status, 204 | 304) {
             self.raw(body)?;
         }
         Ok(After::Keep)

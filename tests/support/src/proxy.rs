@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -29,6 +30,7 @@ pub struct Launch {
     processor: Option<usize>,
     has_listener: bool,
     logs_to_file: bool,
+    admin: Option<PathBuf>,
 }
 
 impl Launch {
@@ -45,6 +47,7 @@ impl Launch {
             processor: None,
             has_listener: false,
             logs_to_file: false,
+            admin: None,
         }
     }
 
@@ -70,6 +73,13 @@ impl Launch {
         self
     }
 
+    /// Where its admin socket is, in place of a folder of its own.
+    #[must_use]
+    pub fn admin_socket(mut self, path: &Path) -> Self {
+        self.admin = Some(path.to_owned());
+        self
+    }
+
     /// Writes its access log to [`Cnn::access_log`].
     #[must_use]
     pub fn log_to_file(mut self) -> Self {
@@ -92,7 +102,7 @@ impl Launch {
     pub fn start(self) -> Cnn {
         let folder =
             tempfile::Builder::new().prefix("cnn").tempdir().expect("the temporary folder can be written");
-        let admin = folder.path().join("admin.sock");
+        let admin = self.admin.unwrap_or_else(|| folder.path().join("admin.sock"));
         let mut arguments =
             vec!["serve".to_owned(), "--admin-socket".to_owned(), admin.display().to_string()];
         if let Some(text) = &self.config {
@@ -242,13 +252,13 @@ impl Cnn {
         serde_json::from_str(&said).unwrap_or_else(|error| panic!("cnn {arguments:?}: {error}: {said}"))
     }
 
-    /// A number of `cnn status --json`.
+    /// A number of its status.
     ///
     /// # Panics
     /// When there is none of that name.
     #[must_use]
     pub fn status(&self, name: &str) -> f64 {
-        let status = self.json(&["status"]);
+        let (_, status) = self.admin("GET", "/status", &Value::Null);
         status[name].as_f64().unwrap_or_else(|| panic!("no number {name} in {status}"))
     }
 
@@ -392,6 +402,18 @@ fn ready_line(line: &str) -> HashMap<String, String> {
 
 fn addresses_of(text: &str) -> Vec<SocketAddr> {
     text.split([',', ' ']).filter_map(|word| word.trim().parse().ok()).collect()
+}
+
+/// Waits until `holds` says yes, asking again and again: for what the proxy does by itself and tells nobody.
+///
+/// # Panics
+/// When it does not before the deadline.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < DEADLINE, "never: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Runs `work` on `count` threads at once and returns what they return, in order of their numbers.

@@ -65,10 +65,6 @@ pub enum BadMessage {
     TrailersTooLarge,
     /// A status code that is not three digits from 100 on.
     Status,
-    /// More interim responses than anybody needs.
-    InterimResponses,
-    /// A change of protocols that nobody asked for.
-    Upgrade,
 }
 
 impl BadMessage {
@@ -105,8 +101,6 @@ impl BadMessage {
             Self::Trailer => "malformed trailer",
             Self::TrailersTooLarge => "trailers too large",
             Self::Status => "invalid status code",
-            Self::InterimResponses => "too many interim responses",
-            Self::Upgrade => "upgrade without request",
         }
     }
 
