@@ -26,9 +26,9 @@ impl Explain {
 }
 
 fn render(explanation: &Explanation) -> String {
-    let Explanation { url, stored, rule, variants, policy } = explanation;
+    let Explanation { url, stored, rule, variants, evicted_before, policy } = explanation;
     let stored =
-        if *stored { format!("yes, {}", plural(variants.len(), "variant")) } else { "no".to_owned() };
+        if *stored { format!("yes, {}", plural(variants.len() as u64, "variant")) } else { "no".to_owned() };
     let mut text = pairs([
         ("document", Some(url.clone())),
         ("stored", Some(stored)),
@@ -37,6 +37,10 @@ fn render(explanation: &Explanation) -> String {
     for variant in variants {
         text.push('\n');
         text.push_str(&render_variant(variant, policy));
+    }
+    if !evicted_before.is_empty() {
+        text.push_str("\nevicted before it\n");
+        text.extend(evicted_before.iter().map(|url| format!("  {url}\n")));
     }
     text
 }
@@ -55,13 +59,14 @@ fn render_variant(variant: &Variant, policy: &str) -> String {
         true => policy.to_owned(),
         false => format!("{}, not yet re-evaluated by {policy}", variant.ordered_by),
     };
-    let rank = match variant.rank {
-        Some(1) => "the next to go".to_owned(),
-        Some(rank) => format!("{} go before it", plural(rank.saturating_sub(1) as usize, "document")),
-        None => "far from going".to_owned(),
-    };
+    let rank = variant.before.map(|before| match (before, variant.precision.as_str()) {
+        (0, _) => "the next to go".to_owned(),
+        (before, "exact") => format!("{} before it", goes(before)),
+        (before, "at-least") => format!("{} before it, or more", goes(before)),
+        (before, _) => format!("about {} before it", goes(before)),
+    });
     let list = |items: &[String]| (!items.is_empty()).then(|| items.join(", "));
-    let mut text = pairs([
+    pairs([
         ("variant", Some(format!("status {}", variant.status))),
         ("for", list(&variant.selected_by)),
         ("freshness", Some(age)),
@@ -69,17 +74,18 @@ fn render_variant(variant: &Variant, policy: &str) -> String {
         ("size", Some(size)),
         ("used", Some(used)),
         ("order", Some(order)),
-        ("rank", Some(rank)),
-    ]);
-    for before in &variant.after {
-        text.push_str(&format!("            after {before}\n"));
-    }
-    text
+        ("rank", rank),
+    ])
 }
 
-fn plural(number: usize, what: &str) -> String {
+fn goes(before: u64) -> String {
+    let verb = if before == 1 { "goes" } else { "go" };
+    format!("{} {verb}", plural(before, "document"))
+}
+
+fn plural(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", count(number as u64))
+    format!("{} {what}{plural}", count(number))
 }
 
 #[cfg(test)]
@@ -92,8 +98,8 @@ mod tests {
             r#"{"url": "http://a.test/x", "stored": true, "rule": "max-age in the response (RFC 9111 section 3)",
                 "policy": "gdsf", "variants": [{"selected_by": ["accept-encoding: gzip"], "status": 200,
                 "state": "fresh", "age_secs": 30, "lifetime_secs": 600, "lifetime_from": "max-age",
-                "validators": ["etag"], "body_bytes": 1000, "bytes": 1300, "uses": 4, "idle_secs": 3, "rank": 3,
-                "ordered_by": "lru", "after": ["http://a.test/1", "http://a.test/2"]}]}"#,
+                "validators": ["etag"], "body_bytes": 1000, "bytes": 1300, "uses": 4, "idle_secs": 3, "before": 2, "precision": "exact",
+                "ordered_by": "lru"}], "evicted_before": ["http://a.test/1", "http://a.test/2"]}"#,
         )
         .unwrap();
         let expected = "\
@@ -109,8 +115,10 @@ size        1000 B of body, 1.3 KiB charged
 used        4 times, last 3 s ago
 order       lru, not yet re-evaluated by gdsf
 rank        2 documents go before it
-            after http://a.test/1
-            after http://a.test/2
+
+evicted before it
+  http://a.test/1
+  http://a.test/2
 ";
         assert_eq!(render(&explanation), expected);
     }

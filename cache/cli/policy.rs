@@ -9,6 +9,7 @@ mod worst;
 use clap::Subcommand;
 use cnn_proxy::admin::command::Verb;
 
+pub(super) use self::history::what;
 use super::{Failure, help};
 
 /// See and change the replacement policy

@@ -22,9 +22,6 @@ impl History {
 }
 
 fn render(history: &reply::History) -> String {
-    if history.switches.is_empty() {
-        return "no switch yet\n".to_owned();
-    }
     let mut table = Table::new([
         ">token",
         ">ago",
@@ -33,8 +30,8 @@ fn render(history: &reply::History) -> String {
         ">re-evaluated",
         ">pending",
         ">hand-over",
-        "hits before and after",
-        "bytes before and after",
+        "hits before, after",
+        "bytes before, after",
         "by",
     ]);
     for switch in &history.switches {
@@ -43,17 +40,25 @@ fn render(history: &reply::History) -> String {
         table.row([
             switched.token.clone(),
             secs(switch.ago_secs),
-            format!("{} -> {}", switched.previous_policy, switched.policy),
+            what(switched),
             count(switched.carried),
             count(switched.reevaluated),
             count(switched.pending),
             micros(switched.handover_us),
             change(switch.before.hit_ratio, switch.after.hit_ratio),
             change(switch.before.byte_hit_ratio, switch.after.byte_hit_ratio),
-            switch.by.clone(),
+            switch.by.clone().unwrap_or_else(|| switch.cause.clone()),
         ]);
     }
     table.render()
+}
+
+/// `lru -> gdsf`, or the policy it started with.
+pub(crate) fn what(switched: &reply::Switched) -> String {
+    match &switched.previous_policy {
+        Some(previous) => format!("{previous} -> {}", switched.policy),
+        None => switched.policy.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -64,26 +69,23 @@ mod tests {
     fn each_switch_is_a_line_with_ratios_before_and_after() {
         let history: reply::History = serde_json::from_str(
             r#"{"switches": [
-                {"token": "1", "policy": "gdsf", "previous_policy": "lru", "carried": 102334, "reevaluated": 20467,
-                 "pending": 0, "prepare_us": 1240, "handover_us": 18, "at": 1763663729, "ago_secs": 303, "by": "uid=0",
+                {"token": "1", "policy": "lru", "previous_policy": null, "ago_secs": 700, "cause": "start", "by": null,
+                 "after": {"requests": 100, "hit_ratio": 0.551, "byte_hit_ratio": 0.48}},
+                {"token": "2", "policy": "gdsf", "previous_policy": "lru", "carried": 102334, "reevaluated": 20467,
+                 "pending": 81867, "prepare_us": 1240, "handover_us": 18, "at": 1763663729, "ago_secs": 303,
+                 "cause": "use", "by": "uid=0 pid=7",
                  "before": {"requests": 100, "hit_ratio": 0.551, "byte_hit_ratio": 0.48},
-                 "after": {"requests": 100, "hit_ratio": 0.613, "byte_hit_ratio": 0.402}},
-                {"token": "2", "policy": "lru", "previous_policy": "gdsf", "carried": 9, "handover_us": 7, "by": "uid=0",
-                 "before": {"requests": 100, "hit_ratio": 0.613, "byte_hit_ratio": 0.402}}]}"#,
+                 "after": {"requests": 100, "hit_ratio": 0.613, "byte_hit_ratio": 0.402}}]}"#,
         )
         .unwrap();
-        let rendered = render(&history);
-        let lines: Vec<&str> = rendered.lines().collect();
-        assert_eq!(lines.len(), 3);
-        let words: Vec<&str> = lines[1].split_whitespace().collect();
-        let expected =
-            "1 5 min 3 s lru -> gdsf 102,334 20,467 0 18 us 55.1 % -> 61.3 % 48.0 % -> 40.2 % uid=0";
-        assert_eq!(words.join(" "), expected);
-        assert!(lines[2].contains("61.3 % -> -"), "{rendered}");
-    }
-
-    #[test]
-    fn no_switch_is_said_in_words() {
-        assert_eq!(render(&reply::History::default()), "no switch yet\n");
+        let expected = "\
+token          ago  switch       carried  re-evaluated  pending  hand-over  hits before, after  \
+bytes before, after  by
+    1  11 min 40 s  lru                0             0        0       0 us  - -> 55.1 %         \
+- -> 48.0 %          start
+    2    5 min 3 s  lru -> gdsf  102,334        20,467   81,867      18 us  55.1 % -> 61.3 %    \
+48.0 % -> 40.2 %     uid=0 pid=7
+";
+        assert_eq!(render(&history), expected);
     }
 }

@@ -30,21 +30,24 @@ pub(crate) struct Use {
 
 impl Use {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let mut arguments = vec![("name", self.name.as_str())];
-        arguments.extend(self.reevaluate.as_deref().map(|reevaluate| ("reevaluate", reevaluate)));
+        let reevaluate = self.reevaluate.as_deref().map(|reevaluate| ("reevaluate", reevaluate));
+        let arguments: Vec<_> = [("name", self.name.as_str())].into_iter().chain(reevaluate).collect();
         self.admin.show(Verb::PolicyUse, &arguments, render)
     }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
+    #[arg(long, value_name = "N|P%|all", help = argument(Verb::PolicyRollback, "reevaluate"))]
+    reevaluate: Option<String>,
     #[command(flatten)]
     admin: Admin,
 }
 
 impl Rollback {
     pub(super) fn run(self) -> Result<(), Failure> {
-        self.admin.show(Verb::PolicyRollback, &[], render)
+        let reevaluate = self.reevaluate.as_deref().map(|reevaluate| ("reevaluate", reevaluate));
+        self.admin.show(Verb::PolicyRollback, reevaluate.as_slice(), render)
     }
 }
 
@@ -89,8 +92,9 @@ fn render(switched: &Switched) -> String {
         micros(switched.prepare_us),
         micros(switched.handover_us)
     );
+    let previous = previous_policy.as_deref().unwrap_or("none");
     pairs([
-        ("policy", Some(format!("{policy}, before it {previous_policy}"))),
+        ("policy", Some(format!("{policy}, before it {previous}"))),
         ("carried over", Some(format!("{} documents", count(switched.carried)))),
         ("re-evaluated", Some(count(switched.reevaluated))),
         ("pending", Some(count(switched.pending))),

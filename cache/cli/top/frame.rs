@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use cnn_proxy::admin::reply::{Latency, Status, Switch, Top};
 
 use super::interval::Interval;
+use crate::cli::policy::what;
 use crate::cli::table::Table;
 use crate::cli::units::{bytes, count, micros, percent, percent_or_dash, secs};
 
@@ -143,7 +144,7 @@ fn switches(switches: &[Switch]) -> Vec<String> {
         };
         table.row([
             secs(switch.ago_secs),
-            format!("{} -> {}", switched.previous_policy, switched.policy),
+            what(switched),
             count(switched.carried),
             count(switched.pending),
             micros(switched.handover_us),

@@ -6,6 +6,7 @@
 //! [`policy`] (what is evicted next, and how that is changed while it runs).
 
 pub mod fields;
+pub mod limits;
 pub mod policy;
 pub mod repository;
 pub mod rfc9111;

@@ -18,7 +18,6 @@ pub mod reply;
 mod server;
 mod socket;
 
-pub use arguments::Reevaluate;
 pub use audit::Peer;
 pub use server::AdminServer;
 pub use socket::{BindError, SOCKET_ENV, Socket, default_path};

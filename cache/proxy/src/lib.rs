@@ -5,7 +5,10 @@ pub mod config;
 pub mod access;
 
 pub mod log;
+pub mod not_stored;
+pub mod signals;
 
 pub mod admin;
 pub mod http1;
 pub mod limits;
+pub mod origin;

@@ -27,3 +27,18 @@ pub const SPARE_BLOCKS_MAX: usize = 32;
 
 /// Bytes read and thrown away after an error reply, so that the client gets to read it.
 pub const LINGER_BYTES_MAX: usize = 256 * 1024;
+
+/// Names whose addresses are remembered; about 300 bytes each.
+pub const DNS_NAMES_MAX: u64 = 10_000;
+
+/// Lookups of names going on at once, each holding a thread: the resolver of the system has no asynchronous form.
+pub const DNS_LOOKUPS_MAX: usize = 64;
+
+/// Addresses of one origin that are tried before giving up.
+pub const ADDRESSES_MAX: usize = 8;
+
+/// Idle connections to origins that one worker keeps: below the file descriptors even a modest limit leaves us.
+pub const IDLE_CONNECTIONS_MAX: usize = 1024;
+
+/// Interim responses (1xx) before the final one. Real ones are one or two: 100 or 103.
+pub const INTERIM_RESPONSES_MAX: usize = 16;

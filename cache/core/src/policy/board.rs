@@ -371,7 +371,7 @@ impl Board {
     }
 
     /// Slots that were ever in use are below this.
-    pub(super) fn slots_ever_used(&self) -> u32 {
+    pub fn slots_ever_used(&self) -> u32 {
         self.slots.ever_used()
     }
 }

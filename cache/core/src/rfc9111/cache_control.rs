@@ -273,3 +273,6 @@ fn is(name: &[u8], directive: &str) -> bool {
 fn lower(seconds: &mut Option<u32>, value: u32) {
     *seconds = Some(seconds.map_or(value, |old| old.min(value)));
 }
+
+#[cfg(test)]
+mod tests;

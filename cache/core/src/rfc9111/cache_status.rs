@@ -1,6 +1,8 @@
 //! What this cache tells of its part in a response: a member of `Cache-Status` (RFC 9211) and, for those whose tools
 //! look for it, Squid's `X-Cache`.
 
+use std::io::Write as _;
+
 use super::method::is_tchar;
 
 /// What was done with a request.
@@ -147,8 +149,8 @@ fn write_name(out: &mut Vec<u8>, text: &str) {
 /// A parameter with an integer, which has at most 15 digits.
 fn write_number(out: &mut Vec<u8>, parameter: &str, number: i64) {
     const LARGEST: i64 = 999_999_999_999_999;
-    out.extend_from_slice(parameter.as_bytes());
-    out.extend_from_slice(number.clamp(-LARGEST, LARGEST).to_string().as_bytes());
+    let number = number.clamp(-LARGEST, LARGEST);
+    write!(out, "{parameter}{number}").expect("writing to a vector cannot fail");
 }
 
 #[cfg(test)]

@@ -173,3 +173,6 @@ fn is_unchanged_since(request: &RequestFacts<'_>, stored: &Facts, now: UnixSecs)
     let since = request.if_modified_since.and_then(|value| date::parse(value, now));
     since.is_some_and(|since| stored.last_modified().unwrap_or(stored.date()) <= since)
 }
+
+#[cfg(test)]
+mod tests;

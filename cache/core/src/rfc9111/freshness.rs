@@ -253,3 +253,6 @@ fn corrected_initial_age(age: Age, date: UnixSecs, times: Times) -> u32 {
 fn seconds(count: u64) -> u32 {
     count.min(DELTA_SECONDS_MAX.into()) as u32
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,8 @@ use smallvec::SmallVec;
 use super::method::Method;
 use crate::fields::{Fields, split_list};
 
-/// Fields of one hop. `Trailer` is among them because trailers are not forwarded.
-const HOP_BY_HOP: [&str; 11] = [
+/// Fields of one hop. `Trailer` is not among them: trailers are forwarded.
+const HOP_BY_HOP: [&str; 10] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -19,7 +19,6 @@ const HOP_BY_HOP: [&str; 11] = [
     "proxy-authorization",
     "proxy-connection",
     "te",
-    "trailer",
     "transfer-encoding",
     "upgrade",
     "http2-settings",
@@ -109,6 +108,12 @@ pub fn remove_hop_by_hop(fields: &mut Fields) {
     });
 }
 
+/// Whether the sender of a request takes trailers (RFC 9110 section 10.1.4); ask before
+/// [`remove_hop_by_hop`] takes `TE` away.
+pub fn accepts_trailers(fields: &Fields) -> bool {
+    fields.list_has("te", "trailers")
+}
+
 /// Removes what a TRACE request must not echo: credentials and cookies (RFC 9110 section 9.3.8).
 pub fn remove_credentials(fields: &mut Fields) {
     const CREDENTIALS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "cookie2"];
@@ -145,3 +150,6 @@ pub fn max_forwards(method: &Method, fields: &Fields) -> MaxForwards {
 fn is_among(fields: &[&str], name: &[u8]) -> bool {
     fields.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,7 +86,8 @@ impl Method {
         self.is_safe() || matches!(self, Self::Put | Self::Delete)
     }
 
-    /// Whether a stored response may answer it: GET, and HEAD by leaving the content out.
+    /// Whether a stored response may answer it: GET, and HEAD by leaving the content out. A request with content is
+    /// another matter: see [`RequestFacts::may_be_answered_from_store`](super::RequestFacts).
     pub fn is_answered_from_store(&self) -> bool {
         matches!(self, Self::Get | Self::Head)
     }

@@ -224,3 +224,6 @@ impl Multipart {
         spans.iter().map(part).fold(self.end().len() as u64, u64::saturating_add)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //! `Cache-Control`, not parsed until something asks: a plain GET allocates nothing and parses nothing.
 
 use super::cache_control::{RequestDirectives, is_pragma_no_cache};
+use super::method::Method;
 use crate::fields::Fields;
 
 /// The fields of a request that caching looks at.
@@ -80,6 +81,12 @@ impl<'a> RequestFacts<'a> {
         }
         facts.directives.no_cache |= has_pragma_no_cache && !has_cache_control;
         facts
+    }
+
+    /// Whether a stored response may answer the request, if one matches. Content with a GET means nothing in HTTP, but
+    /// some origins read it, and the key does not hold it.
+    pub fn may_be_answered_from_store(&self, method: &Method) -> bool {
+        method.is_answered_from_store() && !self.has_content && !self.has_method_override
     }
 
     /// Whether the request has any precondition (RFC 9110 section 13.1), `If-Range` left aside.

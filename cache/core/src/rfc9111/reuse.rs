@@ -131,8 +131,8 @@ pub fn reuse_after_failure(
         Freshness::Fresh(_) => 0,
         Freshness::Stale(by) => by,
     };
-    // A client that said no-cache asked for the origin's own answer.
-    if stored.is_stale_forbidden() || request.no_cache {
+    // A client that said no-cache asked for the origin's own answer; an old failure is no better than a new one.
+    if stored.is_stale_forbidden() || request.no_cache || Failure::is_failure(stored.status()) {
         return None;
     }
     match stored

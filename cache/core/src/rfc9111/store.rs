@@ -10,6 +10,7 @@
 
 use smallvec::SmallVec;
 
+use super::date;
 use super::freshness::{Facts, Freshness};
 use super::hop;
 use super::method::Method;
@@ -85,7 +86,7 @@ pub fn may_store(
     response: &ResponseFacts<'_>,
     facts: &Facts,
 ) -> Result<VariantKey, Uncacheable> {
-    allows_method(method, target, response)?;
+    allows_method(method, target, request, response)?;
     allows_request(request)?;
     allows_status(response)?;
     allows_directives(request, response)?;
@@ -96,12 +97,17 @@ pub fn may_store(
     })
 }
 
-/// The fields of a response that are stored: without those of one hop, those that the origin withholds from storage
-/// and `Age`, which is made anew for each reuse.
-pub fn stored_fields(response: &ResponseFacts<'_>) -> Fields {
+/// The fields of a response that are stored: without those of one hop, those that the origin withholds from storage,
+/// `Trailer`, as trailers are not stored, and `Age`, which is made anew for each reuse. A response without a date gets
+/// that of its arrival (RFC 9110 section 6.6.1).
+pub fn stored_fields(response: &ResponseFacts<'_>, facts: &Facts) -> Fields {
     let mut fields = response.fields.clone();
     hop::remove_hop_by_hop(&mut fields);
     fields.remove("age");
+    fields.remove("trailer");
+    if response.date.is_none() {
+        fields.set("Date", date::format(facts.date()));
+    }
     let withheld: SmallVec<[&[u8]; 4]> = response.directives.withheld_names().collect();
     if !withheld.is_empty() {
         fields.retain(|name, _| !withheld.iter().any(|withheld| withheld.eq_ignore_ascii_case(name)));
@@ -110,12 +116,18 @@ pub fn stored_fields(response: &ResponseFacts<'_>) -> Fields {
 }
 
 /// GET, and POST in the one case where its response stands for the target (RFC 9110 section 9.3.3).
-fn allows_method(method: &Method, target: &Target, response: &ResponseFacts<'_>) -> Result<(), Uncacheable> {
+fn allows_method(
+    method: &Method,
+    target: &Target,
+    request: &RequestFacts<'_>,
+    response: &ResponseFacts<'_>,
+) -> Result<(), Uncacheable> {
     let is_of_target = || {
         let location = response.content_location.and_then(|reference| target.resolve(reference).ok());
         location.is_some_and(|location| location.key() == target.key())
     };
     match method {
+        Method::Get if request.has_content => Err(Uncacheable::RequestContent),
         Method::Get => Ok(()),
         Method::Post if response.has_explicit_lifetime() && response.status < 300 && is_of_target() => Ok(()),
         _ => Err(Uncacheable::Method),

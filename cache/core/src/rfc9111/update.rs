@@ -2,6 +2,7 @@
 //! what the response to a HEAD request says about a stored response to GET (section 4.3.5).
 
 use super::conditional::{Validators, strong_match, weak_match};
+use super::date;
 use super::freshness::{Facts, Times};
 use super::hop;
 use super::response::ResponseFacts;
@@ -60,6 +61,10 @@ pub fn selected_by_304(not_modified: &Fields, offered: &[Validators<'_>]) -> Opt
 pub fn freshen(stored_status: u16, stored: &Fields, new: &Fields, times: Times) -> Freshened {
     let mut received = new.clone();
     hop::remove_hop_by_hop(&mut received);
+    if !received.has("date") {
+        // RFC 9110 section 6.6.1; the stored date would make the response look as old as before.
+        received.push("Date", date::format(times.response));
+    }
     let is_update = |name: &[u8]| !is_kept(name);
     let mut fields = stored.clone();
     fields.retain(|name, _| !is_update(name) || !has_name(&received, name));
@@ -112,3 +117,6 @@ fn has_name(fields: &Fields, name: &[u8]) -> bool {
 fn is_number(digits: &[u8], number: u64) -> bool {
     core::str::from_utf8(digits).is_ok_and(|digits| digits.parse() == Ok(number))
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,7 +107,8 @@ impl VariantKey {
         self.entries().map(|(name, _)| name)
     }
 
-    fn entries(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    /// The fields by name, with the value the request had, none where it had no such field.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         let mut rest = &self.bytes[..];
         core::iter::from_fn(move || {
             let (&name_bytes, after) = rest.split_first()?;
@@ -183,3 +184,6 @@ fn without_space(value: &[u8]) -> impl IntoIterator<Item = &u8> + Clone {
 fn lower<'a>(value: impl IntoIterator<Item = &'a u8>) -> impl Iterator<Item = u8> {
     value.into_iter().map(u8::to_ascii_lowercase)
 }
+
+#[cfg(test)]
+mod tests;

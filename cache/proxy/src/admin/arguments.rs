@@ -1,8 +1,7 @@
 //! The arguments of a command, gathered from path, query and JSON body and turned into types that cannot be wrong.
 //! Every refusal names the argument.
 
-use std::borrow::Cow;
-
+use cnn_core::policy::{BadReevaluate, Reevaluate};
 use serde_json::Value;
 
 use super::command::{Argument, Command, Route};
@@ -94,33 +93,10 @@ impl Arguments {
             _ => Err(Refusal::argument(name, format!("is above {max}"))),
         }
     }
-}
 
-/// How many documents a switch re-evaluates at once.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Reevaluate {
-    /// This many of the worst.
-    Count(u64),
-    /// This share of them, in percent, above 0 and up to 100.
-    Percent(f64),
-    /// Every one.
-    All,
-}
-
-impl Reevaluate {
-    /// Reads `200`, `20%` or `all`.
-    pub fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
-        const EXPECTED: &str = "is neither a number of documents, a share like 20%, nor `all`";
-        if text == "all" {
-            return Ok(Self::All);
-        }
-        let Some(percent) = text.strip_suffix('%') else {
-            return text.parse().map(Self::Count).map_err(|_| EXPECTED.into());
-        };
-        match percent.trim_end().parse::<f64>() {
-            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self::Percent(percent)),
-            Ok(_) => Err("is a share outside 0% to 100%".into()),
-            Err(_) => Err(EXPECTED.into()),
-        }
+    /// How much of the cache a switch re-evaluates at once.
+    pub(super) fn reevaluate(&self, name: &'static str) -> Result<Reevaluate, Refusal> {
+        let Some(text) = self.text(name) else { return Ok(Reevaluate::default()) };
+        text.parse().map_err(|error: BadReevaluate| Refusal::argument(name, format!("is wrong: {error}")))
     }
 }

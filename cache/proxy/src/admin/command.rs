@@ -94,6 +94,15 @@ const LIMIT: Argument = Argument {
     help: "How many, at most 1000 [default: 10]",
 };
 
+const REEVALUATE: Argument = Argument {
+    name: "reevaluate",
+    value: "N|P%|all",
+    is_option: true,
+    is_required: false,
+    help: "How many of the documents next to go it orders at once; the others follow when they are used, when their \
+           turn comes, or when there is time [default: 20%]",
+};
+
 /// Every admin command, in the order help and README show them.
 pub const COMMANDS: &[Command] = &[
     Command {
@@ -146,14 +155,7 @@ pub const COMMANDS: &[Command] = &[
                 is_required: true,
                 help: "The policy that decides from now on",
             },
-            Argument {
-                name: "reevaluate",
-                value: "N|P%|all",
-                is_option: true,
-                is_required: false,
-                help: "How many of the documents next to go it orders at once; the others follow when they are \
-                       used, when their turn comes, or when there is time [default: 0]",
-            },
+            REEVALUATE,
         ],
         help: "Switch to another replacement policy while serving; no document is lost",
         effect: Effect::Changes,
@@ -162,7 +164,7 @@ pub const COMMANDS: &[Command] = &[
         verb: Verb::PolicyRollback,
         words: "policy rollback",
         path: "/policy/rollback",
-        arguments: &[],
+        arguments: &[REEVALUATE],
         help: "Go back to the policy before the last switch, which is still loaded",
         effect: Effect::Changes,
     },

@@ -1,7 +1,8 @@
 //! What the admin socket asks of the proxy it stands in. One trait, so that the socket is tested without a proxy and
 //! knows nothing of workers, engine and repository.
 
-use super::arguments::Reevaluate;
+use cnn_core::policy::Reevaluate;
+
 use super::audit::Peer;
 use super::reply::{
     Explanation, History, Policy, PolicyList, Purged, Refusal, Status, Switch, Switched, Top, Worst,
@@ -30,7 +31,7 @@ pub trait Control: Send + Sync + 'static {
     fn use_policy(&self, name: &str, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal>;
 
     /// Goes back to the policy before; refused when there was none.
-    fn rollback(&self, by: Peer) -> Result<Switched, Refusal>;
+    fn rollback(&self, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal>;
 
     /// `GET /policy/history`
     fn history(&self) -> History;

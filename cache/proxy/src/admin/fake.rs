@@ -2,7 +2,8 @@
 
 use std::sync::{Condvar, Mutex};
 
-use super::arguments::Reevaluate;
+use cnn_core::policy::Reevaluate;
+
 use super::audit::Peer;
 use super::control::Control;
 use super::reply::*;
@@ -53,10 +54,11 @@ impl Control for Fake {
         let previous_policy = self.status().policy;
         self.used.lock().expect("no test panics with it").push((name.to_owned(), reevaluate, by));
         let token = self.used().len().to_string();
+        let previous_policy = Some(previous_policy);
         Ok(Switched { token, policy: name.to_owned(), previous_policy, carried: 10, ..Switched::default() })
     }
 
-    fn rollback(&self, _by: Peer) -> Result<Switched, Refusal> {
+    fn rollback(&self, _reevaluate: Reevaluate, _by: Peer) -> Result<Switched, Refusal> {
         Err(Refusal::new(Fault::Failed, "there was no switch yet"))
     }
 

@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
-use super::arguments::{Arguments, Reevaluate};
+use super::arguments::Arguments;
 use super::audit::{self, Peer};
 use super::command::{self, COMMANDS, Command, Effect, Route, Verb};
 use super::control::Control;
@@ -100,8 +100,9 @@ impl Done {
             prepare_us,
             handover_us,
         } = reply;
+        let previous = previous_policy.as_deref().unwrap_or("none");
         let outcome = format!(
-            "{previous_policy} -> {policy}, token {token}, carried {carried}, reevaluated {reevaluated}, \
+            "{previous} -> {policy}, token {token}, carried {carried}, reevaluated {reevaluated}, \
              pending {pending}, prepared in {prepare_us} us, handed over in {handover_us} us"
         );
         Self::changed(reply, outcome)
@@ -121,11 +122,10 @@ fn perform(
         Verb::PolicyShow => Done::read(&control.policy(arguments.required("name")?)?),
         Verb::PolicyUse => {
             let name = control.policy(arguments.required("name")?)?.name;
-            let reevaluate = arguments.text("reevaluate").map_or(Ok(Reevaluate::Count(0)), Reevaluate::parse);
-            let reevaluate = reevaluate.map_err(|what| Refusal::argument("reevaluate", what))?;
+            let reevaluate = arguments.reevaluate("reevaluate")?;
             Done::switched(&control.use_policy(&name, reevaluate, peer)?)
         }
-        Verb::PolicyRollback => Done::switched(&control.rollback(peer)?),
+        Verb::PolicyRollback => Done::switched(&control.rollback(arguments.reevaluate("reevaluate")?, peer)?),
         Verb::PolicyHistory => Done::read(&control.history()),
         Verb::PolicyWatch => Done::read(&control.switch(arguments.required("token")?)?),
         Verb::PolicyWorst => {

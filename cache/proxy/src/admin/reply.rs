@@ -28,10 +28,14 @@ pub struct Status {
     pub policy: String,
     /// The policy before the last switch, still loaded; none before the first switch.
     pub previous_policy: Option<String>,
-    /// Switches so far.
-    pub switches: u64,
-    /// Documents still ordered by an earlier policy.
+    /// The switch that made it decide; `1` is the start.
+    pub token: String,
+    /// Documents not yet in its order.
     pub pending: u64,
+    /// The earlier policies whose order these are in, oldest first.
+    pub draining: Vec<Draining>,
+    /// Wrong decisions of policies that the built-in fallback replaced.
+    pub faults: u64,
     /// Documents stored.
     pub documents: u64,
     /// Bytes charged for them and for fetches under way: bodies and metadata.
@@ -58,6 +62,16 @@ pub struct Status {
     pub hit_latency: Latency,
     /// The same for responses that took an origin.
     pub miss_latency: Latency,
+}
+
+/// An order that is not used for new documents any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Draining {
+    /// The policy that ordered it.
+    pub policy: String,
+    /// Documents left in it.
+    pub documents: u64,
 }
 
 /// `GET /policies`
@@ -100,8 +114,8 @@ pub struct Switched {
     pub token: String,
     /// The policy deciding now.
     pub policy: String,
-    /// The policy that decided before.
-    pub previous_policy: String,
+    /// The policy that decided before; none for the start.
+    pub previous_policy: Option<String>,
     /// Documents carried over: all there were.
     pub carried: u64,
     /// Documents of these ordered by the new policy already.
@@ -110,7 +124,7 @@ pub struct Switched {
     pub pending: u64,
     /// Microseconds of preparation, during which the old policy decided and nothing waited.
     pub prepare_us: u64,
-    /// Microseconds of the hand-over, during which no victims were picked.
+    /// Microseconds of the hand-over, during which nothing was decided.
     pub handover_us: u64,
 }
 
@@ -133,9 +147,11 @@ pub struct Switch {
     pub at: u64,
     /// The same, in seconds before now.
     pub ago_secs: u64,
-    /// Who asked: `uid=1000 pid=4242`, or `config`.
-    pub by: String,
-    /// From the switch before, or the start, to this switch.
+    /// Why: `start`, `use`, `rollback`, or `unfit` when the policy before kept returning wrong victims.
+    pub cause: String,
+    /// Who asked: `uid=1000 pid=4242`; none where the proxy did it by itself.
+    pub by: Option<String>,
+    /// From the switch before to this switch.
     pub before: Effectiveness,
     /// From this switch to the next, or to now.
     pub after: Effectiveness,
@@ -145,7 +161,7 @@ pub struct Switch {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Effectiveness {
-    /// Requests in the stretch.
+    /// Requests in the stretch that the cache could have answered.
     pub requests: u64,
     /// Hits per request, none where there was no request.
     pub hit_ratio: Option<f64>,
@@ -179,6 +195,8 @@ pub struct Candidate {
     pub idle_secs: u64,
     /// The policy that orders it: an earlier one until it is re-evaluated.
     pub ordered_by: String,
+    /// The key or score it is ordered by; 0 for policies with queues.
+    pub value: f64,
 }
 
 /// `POST /purge`
@@ -205,6 +223,8 @@ pub struct Explanation {
     pub rule: String,
     /// What is stored.
     pub variants: Vec<Variant>,
+    /// Documents that are evicted before any of them, the first to go first; the nearest where there are many.
+    pub evicted_before: Vec<String>,
     /// The policy deciding.
     pub policy: String,
 }
@@ -235,12 +255,12 @@ pub struct Variant {
     pub uses: u32,
     /// Seconds since it was last used.
     pub idle_secs: u64,
-    /// Its place on the way out, 1 goes first; none when it is further away than was looked.
-    pub rank: Option<u64>,
+    /// Documents that are evicted before it; none when the policy does not know it yet.
+    pub before: Option<u64>,
+    /// How well that is known: `exact`, `estimate`, `at-least`.
+    pub precision: String,
     /// The policy that orders it.
     pub ordered_by: String,
-    /// URLs of those going right before it, the nearest last.
-    pub after: Vec<String>,
 }
 
 /// `GET /top`: what the live view draws. Counters and buckets only grow; the client takes differences.

@@ -65,6 +65,10 @@ pub enum BadMessage {
     TrailersTooLarge,
     /// A status code that is not three digits from 100 on.
     Status,
+    /// More interim responses than anybody needs.
+    InterimResponses,
+    /// A change of protocols that nobody asked for.
+    Upgrade,
 }
 
 impl BadMessage {
@@ -101,6 +105,8 @@ impl BadMessage {
             Self::Trailer => "malformed trailer",
             Self::TrailersTooLarge => "trailers too large",
             Self::Status => "invalid status code",
+            Self::InterimResponses => "too many interim responses",
+            Self::Upgrade => "upgrade without request",
         }
     }
 

@@ -1,5 +1,6 @@
 //! Tests of what requests to the admin socket are answered with, and what is audited.
 
+use cnn_core::policy::Reevaluate;
 use serde_json::Value;
 
 use super::super::fake::Fake;
@@ -22,11 +23,11 @@ fn a_switch_may_be_asked_for_in_the_query_or_in_the_body() {
         assert_eq!((status, &reply["policy"]), (200, &Value::from("gdsf")), "{target} {body}: {reply}");
         assert_eq!(fake.used(), [("gdsf".to_owned(), expected, PEER)]);
     };
-    check("/policy/use?name=gdsf", "", Reevaluate::Count(0));
+    check("/policy/use?name=gdsf", "", Reevaluate::default());
     check("/policy/use?name=gdsf&reevaluate=20%25", "", Reevaluate::Percent(20.0));
     check("/policy/use", r#"{"name": "gdsf", "reevaluate": "all"}"#, Reevaluate::All);
     check("/policy/use?name=gdsf", r#"{"reevaluate": 500}"#, Reevaluate::Count(500));
-    check("/policy/use", r#" {"name": "gdsf", "reevaluate": null} "#, Reevaluate::Count(0));
+    check("/policy/use", r#" {"name": "gdsf", "reevaluate": null} "#, Reevaluate::default());
 }
 
 #[test]

@@ -47,9 +47,9 @@ fn the_client_gets_what_the_proxy_says() {
     assert_eq!((status.policy.as_str(), status.hits), ("lru", 3));
     let given = [("name", "gdsf"), ("reevaluate", "20%")];
     let switched: Switched = running.client().ask_for(Verb::PolicyUse.command(), &given).unwrap();
-    assert_eq!((switched.policy.as_str(), switched.previous_policy.as_str()), ("gdsf", "lru"));
+    assert_eq!((switched.policy.as_str(), switched.previous_policy.as_deref()), ("gdsf", Some("lru")));
     let (name, reevaluate, by) = running.fake.used().remove(0);
-    assert_eq!((name.as_str(), reevaluate), ("gdsf", super::super::Reevaluate::Percent(20.0)));
+    assert_eq!((name.as_str(), reevaluate), ("gdsf", cnn_core::policy::Reevaluate::Percent(20.0)));
     assert_eq!(by.uid, rustix::process::geteuid().as_raw());
     assert_eq!(by.pid, i32::try_from(std::process::id()).ok());
 }

@@ -1,0 +1,250 @@
+//! The fetching end of a fetch in progress. It is driven by a task of its own, so that no client's leaving ends it;
+//! that task learns here when it should wait for readers and when nobody wants the response any more.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::intake::{next_tail_bytes, tail_charge};
+use super::{Content, Fetched, Fill, FillError, Phase, Sharing, Stored, Unstored, wake};
+use crate::fields::Fields;
+use crate::limits::{AHEAD_BYTES_MAX, PASSING_PIECE_BYTES};
+use crate::repository::stored::{Draft, Meta};
+use crate::repository::{Fetch, Repository};
+use crate::time::Tick;
+
+/// Who fetches a response. Dropping it before the end fails the fetch for every reader.
+pub struct FillLead {
+    repository: Arc<Repository>,
+    fill: Arc<Fill>,
+}
+
+/// Whether the lead should go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// Fetch more.
+    More,
+    /// Nobody reads. A response that is being stored may still be worth finishing; any other is not.
+    Nobody,
+}
+
+impl FillLead {
+    pub(in crate::repository) fn new(repository: Arc<Repository>, fill: Arc<Fill>) -> Self {
+        Self { repository, fill }
+    }
+
+    /// The key that is fetched.
+    pub fn key(&self) -> &str {
+        self.fill.key()
+    }
+
+    /// The head has come. Says whether the response is to be stored, and if not, why; that may still change to not.
+    pub fn head(&mut self, fetched: Fetched) -> Result<(), Unstored> {
+        let too_large = fetched.length.is_some_and(|length| length > self.repository.object_bytes_max());
+        let verdict = match fetched.sharing {
+            Sharing::Private => Err(Unstored::Private),
+            Sharing::Stored if too_large => Err(Unstored::TooLarge),
+            Sharing::Stored => Ok(()),
+        };
+        if verdict.is_err() {
+            self.repository.leave(&self.fill);
+        }
+        let fetched = Arc::new(fetched);
+        let mut flow = self.fill.flow.lock();
+        if fetched.sharing == Sharing::Private {
+            // The others are told in `poll_head`; meanwhile nothing is kept for them.
+            flow.seats.iter_mut().flatten().for_each(|seat| seat.is_cut_off = !seat.is_first);
+        }
+        flow.phase = match verdict {
+            Ok(()) => Phase::Storing(fetched),
+            Err(why) => Phase::Passing(fetched, why),
+        };
+        let wakers = flow.all_wakers();
+        drop(flow);
+        wake(wakers);
+        verdict
+    }
+
+    /// The next bytes of the body have come. They are always taken; [`FillLead::poll_demand`] tells when to fetch more.
+    pub fn append(&mut self, bytes: &[u8]) {
+        self.check_size(bytes.len());
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = self.append_to_tail(rest);
+        }
+        let mut flow = self.fill.flow.lock();
+        let mut wakers = flow.cut_off();
+        wakers.extend(flow.all_wakers());
+        drop(flow);
+        wake(wakers);
+    }
+
+    /// Ready when more should be fetched, or nobody reads any more.
+    pub fn poll_demand(&mut self, context: &mut Context<'_>) -> Poll<Demand> {
+        // With nothing free, what is not stored goes through hand to mouth.
+        let ahead_max = if self.repository.budget().free() > AHEAD_BYTES_MAX { AHEAD_BYTES_MAX } else { 1 };
+        let mut flow = self.fill.flow.lock();
+        if !flow.has_readers() {
+            return Poll::Ready(Demand::Nobody);
+        }
+        if flow.has_room(ahead_max) {
+            return Poll::Ready(Demand::More);
+        }
+        flow.lead = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Ready when nobody reads any more: to be polled while waiting for the origin.
+    pub fn poll_abandoned(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut flow = self.fill.flow.lock();
+        if !flow.has_readers() {
+            return Poll::Ready(());
+        }
+        flow.lead = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// The response is whole, as far as its framing tells. Stores it if it is to be stored; otherwise says why not.
+    /// `fetch_us` is how long the fetch took.
+    pub fn finish(self, trailers: Fields, now: Tick, fetch_us: u32) -> Result<Arc<Stored>, Unstored> {
+        let mut flow = self.fill.flow.lock();
+        let (fetched, verdict) = match &flow.phase {
+            Phase::Storing(fetched) => (Arc::clone(fetched), Ok(())),
+            Phase::Passing(fetched, why) => (Arc::clone(fetched), Err(*why)),
+            Phase::Waiting | Phase::Whole(..) | Phase::Failed(_) => return Err(Unstored::Incomplete),
+        };
+        let Content::Arriving(intake) = &mut flow.content else { return Err(Unstored::Incomplete) };
+        if fetched.length.is_some_and(|length| length != intake.end()) {
+            drop(flow);
+            self.abort(FillError::Truncated);
+            return Err(Unstored::Incomplete);
+        }
+        let verdict = match verdict {
+            Err(why) => Err(why),
+            Ok(()) => {
+                let (body, charge) = intake.body();
+                drop(flow);
+                let verdict = self.store(&fetched, body, trailers.clone(), Fetch { now, fetch_us });
+                flow = self.fill.flow.lock();
+                match verdict {
+                    Ok(stored) => {
+                        flow.content = Content::Stored(Arc::clone(&stored));
+                        Ok(stored)
+                    }
+                    Err((body, why)) => {
+                        flow.content = Content::Loose(body, charge);
+                        Err(why)
+                    }
+                }
+            }
+        };
+        let trailers = (!trailers.is_empty()).then(|| Arc::new(trailers));
+        flow.phase = Phase::Whole(Some(fetched), trailers);
+        let wakers = flow.all_wakers();
+        drop(flow);
+        wake(wakers);
+        verdict
+    }
+
+    /// The stored response was validated (or may be served in spite of an error): readers take this one.
+    pub fn refreshed(self, stored: Arc<Stored>) {
+        self.repository.leave(&self.fill);
+        let mut flow = self.fill.flow.lock();
+        flow.content = Content::Stored(stored);
+        flow.phase = Phase::Whole(None, None);
+        let wakers = flow.all_wakers();
+        drop(flow);
+        wake(wakers);
+    }
+
+    /// The response will not be whole: readers see the error after the bytes that came, and nothing is stored.
+    pub fn abort(self, error: FillError) {
+        self.fail(error);
+    }
+
+    fn fail(&self, error: FillError) {
+        self.repository.leave(&self.fill);
+        let mut flow = self.fill.flow.lock();
+        if !matches!(flow.phase, Phase::Whole(..) | Phase::Failed(_)) {
+            flow.phase = Phase::Failed(error);
+        }
+        let wakers = flow.all_wakers();
+        drop(flow);
+        wake(wakers);
+    }
+
+    /// Gives up storing when the body gets larger than a stored one may be.
+    fn check_size(&self, more: usize) {
+        let flow = self.fill.flow.lock();
+        let (Phase::Storing(_), Content::Arriving(intake)) = (&flow.phase, &flow.content) else { return };
+        let is_too_large = intake.end() + more as u64 > self.repository.object_bytes_max();
+        drop(flow);
+        if is_too_large {
+            self.pass(Unstored::TooLarge);
+        }
+    }
+
+    fn pass(&self, why: Unstored) {
+        // First out of reach of followers: they would miss what is let go.
+        self.repository.leave(&self.fill);
+        self.fill.flow.lock().pass(why);
+    }
+
+    /// Appends what the tail has room for, after giving it room; returns the rest.
+    fn append_to_tail<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let mut flow = self.fill.flow.lock();
+        let storing = match &flow.phase {
+            Phase::Storing(fetched) => Some(Arc::clone(fetched)),
+            _ => None,
+        };
+        let Content::Arriving(intake) = &mut flow.content else { return &[] };
+        if !intake.is_full() {
+            return intake.append(bytes);
+        }
+        let end = intake.end();
+        drop(flow);
+        // Without the lock: making room takes shards' locks. Only the lead fills the tail, so it stays full.
+        let storing = storing.and_then(|fetched| {
+            let tail_bytes = next_tail_bytes(end, fetched.length, bytes.len());
+            let charge = self.repository.charge(tail_charge(tail_bytes));
+            if charge.is_none() {
+                self.pass(Unstored::NoRoom);
+            }
+            Some((tail_bytes, charge?))
+        });
+        let (tail_bytes, charge) = storing.unwrap_or_else(|| {
+            let charge = self.repository.budget().charge_forced(tail_charge(PASSING_PIECE_BYTES));
+            (PASSING_PIECE_BYTES, charge)
+        });
+        let mut flow = self.fill.flow.lock();
+        let Content::Arriving(intake) = &mut flow.content else { return &[] };
+        intake.add_tail(tail_bytes, charge);
+        intake.append(bytes)
+    }
+
+    fn store(
+        &self,
+        fetched: &Fetched,
+        body: super::Body,
+        trailers: Fields,
+        fetch: Fetch,
+    ) -> Result<Arc<Stored>, (super::Body, Unstored)> {
+        let meta = Meta {
+            key: self.fill.key(),
+            hash: self.fill.hash(),
+            status: fetched.status,
+            reason: &fetched.reason,
+            fields: &fetched.fields,
+            facts: &fetched.facts,
+            variant: &fetched.variant,
+            origin: fetched.origin,
+        };
+        let draft = Draft::new(self.repository.templates(), meta, body, trailers);
+        self.repository.store(draft, fetched, fetch, &self.fill)
+    }
+}
+
+impl Drop for FillLead {
+    fn drop(&mut self) {
+        self.fail(FillError::Dropped);
+    }
+}

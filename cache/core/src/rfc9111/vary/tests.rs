@@ -1,0 +1,63 @@
+//! Secondary keys as values; which requests match is tested with section 4.1.
+
+use super::*;
+
+fn fields(lines: &[(&str, &str)]) -> Fields {
+    lines.iter().copied().collect()
+}
+
+fn key(vary: &str, request: &[(&str, &str)]) -> VariantKey {
+    VariantKey::of(&fields(&[("Vary", vary)]), &fields(request)).unwrap()
+}
+
+#[test]
+fn keys_are_equal_when_requests_match() {
+    let check = |one: VariantKey, other: VariantKey, expected: bool| {
+        assert_eq!(one == other, expected, "{one:?} {other:?}");
+    };
+    check(key("A, b", &[("a", "1"), ("B", "2")]), key("B, a, A", &[("b", "2"), ("A", "1")]), true);
+    check(key("a", &[("a", "1"), ("a", "2")]), key("a", &[("a", "1 , 2")]), true);
+    check(key("a", &[("a", "1")]), key("b", &[("b", "1")]), false);
+    check(key("a, b", &[("a", "1")]), key("a, b", &[("b", "1")]), false);
+    check(key("a", &[]), key("a", &[("a", "")]), false);
+    check(
+        key("Accept-Encoding", &[("Accept-Encoding", "gzip, BR")]),
+        key("accept-encoding", &[("accept-encoding", "br,GZIP")]),
+        true,
+    );
+}
+
+#[test]
+fn a_key_knows_its_names() {
+    let key = key("Foo, bar", &[("foo", "x")]);
+    assert_eq!(key.names().collect::<Vec<_>>(), [&b"bar"[..], b"foo"]);
+    assert!(!key.is_empty());
+    assert!(VariantKey::of(&Fields::new(), &Fields::new()).unwrap().is_empty());
+    assert!(VariantKey::default().matches(&fields(&[("a", "b")])));
+}
+
+#[test]
+fn matching_and_the_key_of_a_request_agree() {
+    let mut rng = fastrand::Rng::with_seed(41);
+    let names = ["a", "b", "Accept-Language", "accept-encoding", "x-y"];
+    let values =
+        ["", "1", "1, 2", "1,2", "2, 1", "\"1, 2\"", "de", "DE", "de ; q=1", "en,de", ",", "\"", "1\\, 2"];
+    let random = |rng: &mut fastrand::Rng| -> Fields {
+        let mut fields = Fields::new();
+        for _ in 0..rng.usize(..6) {
+            fields.push(names[rng.usize(..names.len())], values[rng.usize(..values.len())]);
+        }
+        fields
+    };
+    let mut matched = 0;
+    for _ in 0..20_000 {
+        let vary = names[..rng.usize(..names.len())].join(", ");
+        let (first, second) = (random(&mut rng), random(&mut rng));
+        let key = VariantKey::of(&fields(&[("Vary", &vary)]), &first).unwrap();
+        assert!(key.matches(&first), "{key:?} {first:?}");
+        let is_same = key.of_request(&second).unwrap() == key;
+        assert_eq!(key.matches(&second), is_same, "{key:?} {second:?}");
+        matched += usize::from(is_same);
+    }
+    assert!(matched > 1000);
+}
