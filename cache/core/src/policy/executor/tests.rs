@@ -1,3 +1,5 @@
+//! Tests of the executor: events, orders, victims, switches.
+
 use super::*;
 use crate::policy::board::{Offer, Picker, Removal};
 use crate::policy::{

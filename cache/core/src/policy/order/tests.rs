@@ -1,3 +1,5 @@
+//! Tests of the orders: exact, sampled, a policy's own.
+
 use super::*;
 use crate::policy::{Document, Documents, EventKind, HookPolicy, KeyPolicy, ScorePolicy};
 use crate::time::Tick;
