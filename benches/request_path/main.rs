@@ -5,6 +5,7 @@
 //! pipelining, access log to a file, metrics offered; the proxies have one processor, load and origin the other. Rounds are
 //! interleaved so that a disturbance hits all alike; the table shows medians. Not measured: latency under light load.
 
+mod policies;
 mod servers;
 
 use std::collections::BTreeMap;
@@ -104,6 +105,9 @@ fn main() {
         eprintln!("round {} of {rounds} done", round + 1);
     }
     print(&servers, &readings);
+    if let Some(ours) = servers.first() {
+        policies::compare(ours, &origin, load_processor, rounds);
+    }
 }
 
 /// Asks for every document until all come from the cache.

@@ -48,6 +48,14 @@ impl Server {
         }
     }
 
+    /// The process, if it is ours.
+    pub(crate) fn ours(&self) -> Option<&Cnn> {
+        match &self.running {
+            Running::Ours(cnn) => Some(cnn),
+            Running::Other { .. } => None,
+        }
+    }
+
     /// Ours before one origin.
     pub(crate) fn cnn(origin: SocketAddr) -> Self {
         let cnn = launch_cnn().flag("--reverse", format!("http://{origin}")).start();
