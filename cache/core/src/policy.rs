@@ -24,6 +24,7 @@ pub use executor::{Audit, Budget, Draining, Executor, Line, Status, Turn};
 pub use history::{Cause, Switch, Traffic};
 pub use inline::Inline;
 pub use order::{Precision, Rank};
+pub use paged::Paged;
 pub use switch::{BadReevaluate, Moment, PrepareError, Prepared, Reevaluate, SwitchRefused};
 
 use crate::time::Tick;

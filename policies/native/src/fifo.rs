@@ -10,7 +10,7 @@ use cnn_core::policy::{
     Context, Event, EventKind, Factory, Goal, HitEvents, HookPolicy, Kind, Manifest, Replacement, Slot,
 };
 
-use crate::list::{Links, List};
+use crate::list::{self, Links, List};
 
 pub(crate) const FACTORY: Factory =
     Factory { manifest, build: |_| Replacement::Hooks(Box::new(Fifo::new())) };
@@ -37,7 +37,7 @@ struct Fifo {
 }
 
 impl Fifo {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self { links: Links::new(), queue: List::new() }
     }
 }
@@ -50,10 +50,10 @@ impl HookPolicy for Fifo {
         match kind {
             EventKind::Insert if is_known => self.links.move_to_newest(&mut self.queue, slot),
             EventKind::Remove if is_known => self.links.unlink(&mut self.queue, slot),
-            EventKind::Insert | EventKind::Return if !is_known && self.links.make_room(context, slot) => {
+            EventKind::Insert | EventKind::Return if !is_known && list::is_possible(context, slot) => {
                 self.links.push_newest(&mut self.queue, slot);
             }
-            EventKind::Import if !is_known && self.links.make_room(context, slot) => {
+            EventKind::Import if !is_known && list::is_possible(context, slot) => {
                 self.links.push_import(&mut self.queue, slot);
             }
             _ => {}

@@ -5,10 +5,14 @@
 //! Trimming is left to the owner, who does it after the lookup that decides where a new document goes: making room for
 //! that document must not push out the very ghost it is about to meet.
 
-use cnn_core::policy::Slot;
+use cnn_core::policy::{Paged, Slot};
 use hashbrown::HashTable;
 
-use crate::list::{Links, List};
+use crate::list::{Links, List, PAGE_SLOTS};
+
+/// Parts of the index. A hash table that grows moves all it holds, tens of milliseconds with a million ghosts; one part
+/// of them at a time is below one.
+const PARTS: usize = 64;
 
 #[derive(Clone, Copy)]
 struct Ghost {
@@ -16,13 +20,13 @@ struct Ghost {
     size: u64,
 }
 
-/// The ghosts, numbered like slots: 24 bytes each and 5 to 10 for the index.
+/// The ghosts, numbered like slots: 24 bytes each, and 5 to 10 for the index.
 pub(crate) struct Ghosts {
-    ghosts: Vec<Ghost>,
+    ghosts: Paged<Ghost, PAGE_SLOTS>,
     links: Links,
     queue: List,
     unused: List,
-    by_hash: HashTable<Slot>,
+    by_hash: [HashTable<Slot>; PARTS],
     // Invariant: the sizes of what is in the queue, wrapping.
     bytes: u64,
     bytes_max: u64,
@@ -30,13 +34,13 @@ pub(crate) struct Ghosts {
 
 impl Ghosts {
     /// No ghosts yet, and later those of documents of at most this many bytes together.
-    pub(crate) const fn new(bytes_max: u64) -> Self {
+    pub(crate) fn new(bytes_max: u64) -> Self {
         Self {
-            ghosts: Vec::new(),
+            ghosts: Paged::new(Ghost { hash: 0, size: 0 }, 0),
             links: Links::new(),
             queue: List::new(),
             unused: List::new(),
-            by_hash: HashTable::new(),
+            by_hash: [const { HashTable::new() }; PARTS],
             bytes: 0,
             bytes_max,
         }
@@ -45,47 +49,43 @@ impl Ghosts {
     /// Remembers a document as the newest. One that is remembered already keeps its place; one larger than all ghosts
     /// together may be is not remembered.
     pub(crate) fn push(&mut self, hash: u64, size: u64) {
-        let is_known = self.by_hash.find(spread(hash), |&at| self.ghosts[at as usize].hash == hash).is_some();
-        if is_known || size > self.bytes_max {
+        let spread = spread(hash);
+        let by_hash = &mut self.by_hash[part(spread)];
+        let is_it = |&at: &Slot| self.ghosts.get(at as usize).hash == hash;
+        if size > self.bytes_max || by_hash.find(spread, is_it).is_some() {
             return;
         }
-        let at = self.links.pop_oldest(&mut self.unused).unwrap_or_else(|| {
-            self.ghosts.push(Ghost { hash, size });
-            self.links.add_slot()
-        });
-        self.ghosts[at as usize] = Ghost { hash, size };
+        let ever_used = self.queue.len() + self.unused.len();
+        let at = self.links.pop_oldest(&mut self.unused).unwrap_or(ever_used as Slot);
+        self.ghosts.set(at as usize, Ghost { hash, size });
+        by_hash.insert_unique(spread, at, |&at| self::spread(self.ghosts.get(at as usize).hash));
         self.links.push_newest(&mut self.queue, at);
-        self.by_hash.insert_unique(spread(hash), at, |&at| spread(self.ghosts[at as usize].hash));
         self.bytes = self.bytes.wrapping_add(size);
     }
 
     /// Forgets the document; whether it was remembered.
     pub(crate) fn take(&mut self, hash: u64) -> bool {
-        let Ok(entry) = self.by_hash.find_entry(spread(hash), |&at| self.ghosts[at as usize].hash == hash)
-        else {
-            return false;
-        };
+        let spread = spread(hash);
+        let is_it = |&at: &Slot| self.ghosts.get(at as usize).hash == hash;
+        let Ok(entry) = self.by_hash[part(spread)].find_entry(spread, is_it) else { return false };
         let (at, _) = entry.remove();
         self.links.unlink(&mut self.queue, at);
         self.links.push_newest(&mut self.unused, at);
-        self.bytes = self.bytes.wrapping_sub(self.ghosts[at as usize].size);
+        self.bytes = self.bytes.wrapping_sub(self.ghosts.get(at as usize).size);
         true
     }
 
     /// Forgets the oldest until the rest fits, in bytes and in number.
     pub(crate) fn trim(&mut self, count_max: usize) {
-        while self.bytes > self.bytes_max || self.queue.len() > count_max {
-            let oldest = self.queue.oldest();
-            let Some(ghost) = self.ghosts.get(oldest as usize) else { return };
-            self.take(ghost.hash);
+        while (self.bytes > self.bytes_max || self.queue.len() > count_max) && !self.queue.is_empty() {
+            self.take(self.ghosts.get(self.queue.oldest() as usize).hash);
         }
     }
 
     /// Bytes the memory itself takes.
     pub(crate) fn state_bytes(&self) -> usize {
-        self.ghosts.capacity() * size_of::<Ghost>()
-            + self.links.state_bytes()
-            + self.by_hash.allocation_size()
+        let index: usize = self.by_hash.iter().map(HashTable::allocation_size).sum();
+        self.ghosts.bytes() + self.links.state_bytes() + index
     }
 }
 
@@ -94,6 +94,11 @@ impl Ghosts {
 const fn spread(hash: u64) -> u64 {
     let product = hash.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     product ^ (product >> 32)
+}
+
+/// The part of the index a hash belongs to, by bits the index itself does not look at.
+const fn part(spread: u64) -> usize {
+    (spread >> 40) as usize % PARTS
 }
 
 #[cfg(test)]
@@ -132,6 +137,6 @@ mod tests {
             ghosts.trim(10);
         }
         assert_eq!(ghosts.queue.len(), 10);
-        assert!(ghosts.state_bytes() < 2_000, "{}", ghosts.state_bytes());
+        assert!(ghosts.state_bytes() < 110_000, "one page of each: {}", ghosts.state_bytes());
     }
 }

@@ -6,13 +6,16 @@
 //! a previous policy form its oldest stretch: they arrive worst first and each goes above the earlier ones, but below
 //! everything that came or was moved up since.
 
-use cnn_core::policy::{Context, Slot};
+use cnn_core::policy::{Context, Paged, Slot};
 
 /// No slot: the end of a list.
 pub(crate) const NONE: Slot = Slot::MAX;
 
 /// In the place of a neighbour: the slot is in no list.
 const UNLINKED: Slot = Slot::MAX - 1;
+
+/// Slots per page of links or other state: a page is made in microseconds, and a million documents are 244 pages.
+pub(crate) const PAGE_SLOTS: usize = 4096;
 
 #[derive(Clone, Copy)]
 struct Node {
@@ -24,7 +27,13 @@ const OUTSIDE: Node = Node { older: UNLINKED, newer: UNLINKED };
 
 /// The links of every slot, in whichever list it is.
 pub(crate) struct Links {
-    nodes: Vec<Node>,
+    nodes: Paged<Node, PAGE_SLOTS>,
+}
+
+/// Whether the host can ever give out this slot. An event that names another is nonsense and must be ignored, or memory
+/// would not be bounded by the documents.
+pub(crate) fn is_possible(context: &Context<'_>, slot: Slot) -> bool {
+    slot < UNLINKED && (slot as usize) < context.documents.slots_max()
 }
 
 /// The ends of one list.
@@ -55,43 +64,18 @@ impl List {
 }
 
 impl Links {
-    pub(crate) const fn new() -> Self {
-        Self { nodes: Vec::new() }
-    }
-
-    /// Makes room for a slot. False when the slot is none the host can ever give out: the event that names it is
-    /// nonsense and must be ignored, or memory would not be bounded by the documents.
-    pub(crate) fn make_room(&mut self, context: &Context<'_>, slot: Slot) -> bool {
-        if (slot as usize) < self.nodes.len() {
-            return true;
-        }
-        if slot >= UNLINKED || slot as usize >= context.documents.slots_max() {
-            return false;
-        }
-        self.nodes.resize(slot as usize + 1, OUTSIDE);
-        true
-    }
-
-    /// Room for one slot more than there is; its number.
-    pub(crate) fn add_slot(&mut self) -> Slot {
-        self.nodes.push(OUTSIDE);
-        Slot::try_from(self.nodes.len() - 1)
-            .expect("each slot takes memory, which ends before their numbers do")
-    }
-
-    /// Slots there is room for.
-    pub(crate) fn slots(&self) -> usize {
-        self.nodes.len()
+    pub(crate) fn new() -> Self {
+        Self { nodes: Paged::new(OUTSIDE, 0) }
     }
 
     /// Whether the slot is in one of the lists.
     pub(crate) fn is_linked(&self, slot: Slot) -> bool {
-        self.nodes.get(slot as usize).is_some_and(|node| node.newer != UNLINKED)
+        self.newer(slot) != UNLINKED
     }
 
     /// The neighbour on the newer side, [`NONE`] at the end.
     pub(crate) fn newer(&self, slot: Slot) -> Slot {
-        self.nodes[slot as usize].newer
+        self.nodes.get(slot as usize).newer
     }
 
     /// Puts an unlinked slot at the newest end.
@@ -101,7 +85,7 @@ impl Links {
 
     /// Puts an unlinked slot next to another one of the list, on its older side.
     pub(crate) fn push_older_than(&mut self, list: &mut List, newer: Slot, slot: Slot) {
-        self.link(list, self.nodes[newer as usize].older, slot, newer);
+        self.link(list, self.nodes.get(newer as usize).older, slot, newer);
     }
 
     /// Puts an unlinked slot above what was imported before and below the rest.
@@ -130,17 +114,17 @@ impl Links {
 
     /// Takes a slot of the list out of it.
     pub(crate) fn unlink(&mut self, list: &mut List, slot: Slot) {
-        let Node { older, newer } = std::mem::replace(&mut self.nodes[slot as usize], OUTSIDE);
+        let Node { older, newer } = std::mem::replace(self.nodes.at(slot as usize), OUTSIDE);
         debug_assert!(newer != UNLINKED, "slot in no list");
         if older == NONE {
             list.oldest = newer;
         } else {
-            self.nodes[older as usize].newer = newer;
+            self.nodes.at(older as usize).newer = newer;
         }
         if newer == NONE {
             list.newest = older;
         } else {
-            self.nodes[newer as usize].older = older;
+            self.nodes.at(newer as usize).older = older;
         }
         if list.imported == slot {
             list.imported = older;
@@ -157,21 +141,21 @@ impl Links {
 
     /// Bytes the links take.
     pub(crate) fn state_bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>()
+        self.nodes.bytes()
     }
 
     fn link(&mut self, list: &mut List, older: Slot, slot: Slot, newer: Slot) {
         debug_assert!(!self.is_linked(slot), "slot in a list already");
-        self.nodes[slot as usize] = Node { older, newer };
+        self.nodes.set(slot as usize, Node { older, newer });
         if older == NONE {
             list.oldest = slot;
         } else {
-            self.nodes[older as usize].newer = slot;
+            self.nodes.at(older as usize).newer = slot;
         }
         if newer == NONE {
             list.newest = slot;
         } else {
-            self.nodes[newer as usize].older = slot;
+            self.nodes.at(newer as usize).older = slot;
         }
         list.len += 1;
     }
@@ -186,12 +170,9 @@ mod tests {
 
     /// Plays a line of moves (`+n` newest, `in` import, `^n` move to newest, `-n` unlink) and compares what is left.
     fn check(moves: &str, expected: &[Slot]) {
-        let documents = Documents::new(16);
-        let context = Context { documents: &documents, now: Tick(0) };
         let (mut links, mut list) = (Links::new(), List::new());
         for one in moves.split_whitespace() {
             let slot = one[1..].parse().unwrap();
-            assert!(links.make_room(&context, slot));
             match &one[..1] {
                 "+" => links.push_newest(&mut list, slot),
                 "i" => links.push_import(&mut list, slot),
@@ -222,12 +203,11 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_beyond_the_table_gets_no_room() {
+    fn a_slot_beyond_the_table_is_impossible() {
         let documents = Documents::new(16);
         let context = Context { documents: &documents, now: Tick(0) };
-        let mut links = Links::new();
-        assert!(!links.make_room(&context, Slot::MAX));
-        assert!(!links.make_room(&context, documents.slots_max() as Slot));
-        assert_eq!(links.slots(), 0);
+        assert!(is_possible(&context, documents.slots_max() as Slot - 1));
+        assert!(!is_possible(&context, documents.slots_max() as Slot));
+        assert!(!is_possible(&context, Slot::MAX));
     }
 }

@@ -21,11 +21,11 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use cnn_core::policy::{
-    Context, Event, EventKind, Factory, Goal, HitEvents, HookPolicy, Kind, Manifest, Replacement, Slot,
+    Context, Event, EventKind, Factory, Goal, HitEvents, HookPolicy, Kind, Manifest, Paged, Replacement, Slot,
 };
 
 use crate::ghosts::Ghosts;
-use crate::list::{Links, List};
+use crate::list::{self, Links, List, PAGE_SLOTS};
 
 pub(crate) const FACTORY: Factory =
     Factory { manifest, build: |capacity| Replacement::Hooks(Box::new(S3Fifo::new(capacity))) };
@@ -78,8 +78,10 @@ impl Queue {
 
 struct S3Fifo {
     links: Links,
-    sizes: Vec<u64>,
-    state: Vec<u8>,
+    sizes: Paged<u64, PAGE_SLOTS>,
+    state: Paged<u8, PAGE_SLOTS>,
+    /// Slots seen are below this.
+    slots: usize,
     small: Queue,
     main: Queue,
     ghosts: Ghosts,
@@ -87,12 +89,13 @@ struct S3Fifo {
 }
 
 impl S3Fifo {
-    const fn new(capacity: u64) -> Self {
+    fn new(capacity: u64) -> Self {
         let small = capacity / SMALL_PART;
         Self {
             links: Links::new(),
-            sizes: Vec::new(),
-            state: Vec::new(),
+            sizes: Paged::new(0, 0),
+            state: Paged::new(OUTSIDE, 0),
+            slots: 0,
             small: Queue::new(small),
             main: Queue::new(capacity - small),
             ghosts: Ghosts::new(capacity - capacity.div_ceil(SMALL_PART)),
@@ -101,22 +104,13 @@ impl S3Fifo {
     }
 
     fn place(&self, slot: Slot) -> u8 {
-        self.state.get(slot as usize).map_or(OUTSIDE, |state| state & PLACE)
-    }
-
-    fn make_room(&mut self, context: &Context<'_>, slot: Slot) -> bool {
-        let has_room = self.links.make_room(context, slot);
-        self.state.resize(self.links.slots(), OUTSIDE);
-        self.sizes.resize(self.links.slots(), 0);
-        has_room
+        self.state.get(slot as usize) & PLACE
     }
 
     fn hit(&mut self, slot: Slot) {
-        if let Some(state) = self.state.get_mut(slot as usize)
-            && matches!(*state & PLACE, SMALL | MAIN)
-            && *state & USES < USES_MAX
-        {
-            *state += 1;
+        let state = self.state.get(slot as usize);
+        if matches!(state & PLACE, SMALL | MAIN) && state & USES < USES_MAX {
+            self.state.set(slot as usize, state + 1);
         }
     }
 
@@ -129,7 +123,7 @@ impl S3Fifo {
             if was_ghost || fills_up { MAIN } else { SMALL },
             Links::push_newest,
         );
-        self.ghosts.trim(self.links.slots().saturating_mul(GHOSTS_PER_SLOT_MAX));
+        self.ghosts.trim(self.slots.saturating_mul(GHOSTS_PER_SLOT_MAX));
     }
 
     /// Puts a document that is in no queue into one of them, its uses forgotten.
@@ -137,20 +131,21 @@ impl S3Fifo {
         let queue = if place == MAIN { &mut self.main } else { &mut self.small };
         push(&mut self.links, &mut queue.list, slot);
         queue.bytes = queue.bytes.wrapping_add(size);
-        self.sizes[slot as usize] = size;
-        self.state[slot as usize] = place;
+        self.sizes.set(slot as usize, size);
+        self.state.set(slot as usize, place);
+        self.slots = self.slots.max(slot as usize + 1);
     }
 
     /// Takes a document out of its queue, if it is in one, and leaves it in `place`. What its state was.
     fn take(&mut self, slot: Slot, place: u8) -> u8 {
-        let state = std::mem::replace(&mut self.state[slot as usize], place);
+        let state = std::mem::replace(self.state.at(slot as usize), place);
         let queue = match state & PLACE {
             SMALL => &mut self.small,
             MAIN => &mut self.main,
             _ => return state,
         };
         self.links.unlink(&mut queue.list, slot);
-        queue.bytes = queue.bytes.wrapping_sub(self.sizes[slot as usize]);
+        queue.bytes = queue.bytes.wrapping_sub(self.sizes.get(slot as usize));
         state
     }
 
@@ -160,7 +155,7 @@ impl S3Fifo {
         }
         let place = self.take(event.slot, OUTSIDE) & PLACE;
         if event.is_evicted() && place != MAIN {
-            self.ghosts.push(event.hash, self.sizes[event.slot as usize]);
+            self.ghosts.push(event.hash, self.sizes.get(event.slot as usize));
         }
     }
 
@@ -170,7 +165,7 @@ impl S3Fifo {
             MAIN => &mut self.main,
             _ => return,
         };
-        let old = std::mem::replace(&mut self.sizes[slot as usize], size);
+        let old = std::mem::replace(self.sizes.at(slot as usize), size);
         queue.bytes = queue.bytes.wrapping_sub(old).wrapping_add(size);
     }
 
@@ -181,7 +176,7 @@ impl S3Fifo {
             if self.take(slot, OFFERED) & USES < USES_FOR_MAIN {
                 return Some(slot);
             }
-            self.push(slot, self.sizes[slot as usize], MAIN, Links::push_newest);
+            self.push(slot, self.sizes.get(slot as usize), MAIN, Links::push_newest);
         }
         None
     }
@@ -190,7 +185,7 @@ impl S3Fifo {
     fn victim_of_main(&mut self) -> Option<Slot> {
         while !self.main.list.is_empty() {
             let slot = self.main.list.oldest();
-            let state = &mut self.state[slot as usize];
+            let state = self.state.at(slot as usize);
             if *state & USES == 0 {
                 self.take(slot, OUTSIDE);
                 return Some(slot);
@@ -213,7 +208,8 @@ impl HookPolicy for S3Fifo {
             EventKind::Remove => self.remove(event),
             EventKind::Return if is_queued => self.hit(slot),
             EventKind::Import if is_queued => {}
-            EventKind::Insert | EventKind::Return | EventKind::Import if !self.make_room(context, slot) => {}
+            EventKind::Insert | EventKind::Return | EventKind::Import
+                if !list::is_possible(context, slot) => {}
             EventKind::Insert => {
                 self.take(slot, OUTSIDE);
                 self.insert(event);
@@ -239,7 +235,7 @@ impl HookPolicy for S3Fifo {
 
     /// Plays the evictions through on the side: the cost is that of the documents visited and those they push round.
     fn rank(&self, _context: &Context<'_>, visit: &mut dyn FnMut(Slot) -> bool) {
-        let uses = |slot: Slot| self.state[slot as usize] & USES;
+        let uses = |slot: Slot| self.state.get(slot as usize) & USES;
         let mut small = self.links.from(self.small.list.oldest()).peekable();
         let mut main = self.links.from(self.main.list.oldest()).map(|slot| (slot, uses(slot)));
         let mut again = VecDeque::new();
@@ -253,7 +249,7 @@ impl HookPolicy for S3Fifo {
                         break;
                     }
                     again.push_back((slot, 0));
-                    main_bytes = main_bytes.wrapping_add(self.sizes[slot as usize]);
+                    main_bytes = main_bytes.wrapping_add(self.sizes.get(slot as usize));
                 }
             }
             while victim.is_none()
@@ -261,7 +257,7 @@ impl HookPolicy for S3Fifo {
             {
                 if uses == 0 {
                     victim = Some(slot);
-                    main_bytes = main_bytes.wrapping_sub(self.sizes[slot as usize]);
+                    main_bytes = main_bytes.wrapping_sub(self.sizes.get(slot as usize));
                 } else {
                     again.push_back((slot, uses - 1));
                 }
@@ -280,10 +276,7 @@ impl HookPolicy for S3Fifo {
     }
 
     fn state_bytes(&self) -> usize {
-        self.links.state_bytes()
-            + self.sizes.capacity() * size_of::<u64>()
-            + self.state.capacity()
-            + self.ghosts.state_bytes()
+        self.links.state_bytes() + self.sizes.bytes() + self.state.bytes() + self.ghosts.state_bytes()
     }
 }
 

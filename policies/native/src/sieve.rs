@@ -15,10 +15,10 @@
 use std::borrow::Cow;
 
 use cnn_core::policy::{
-    Context, Event, EventKind, Factory, Goal, HitEvents, HookPolicy, Kind, Manifest, Replacement, Slot,
+    Context, Event, EventKind, Factory, Goal, HitEvents, HookPolicy, Kind, Manifest, Paged, Replacement, Slot,
 };
 
-use crate::list::{Links, List, NONE};
+use crate::list::{self, Links, List, NONE, PAGE_SLOTS};
 
 pub(crate) const FACTORY: Factory =
     Factory { manifest, build: |_| Replacement::Hooks(Box::new(Sieve::new())) };
@@ -46,54 +46,50 @@ fn manifest() -> Manifest {
 
 struct Sieve {
     links: Links,
-    state: Vec<u8>,
+    state: Paged<u8, PAGE_SLOTS>,
     queue: List,
     // Invariant: a queued slot, or NONE: the walk begins at the oldest end.
     hand: Slot,
 }
 
 impl Sieve {
-    const fn new() -> Self {
-        Self { links: Links::new(), state: Vec::new(), queue: List::new(), hand: NONE }
+    fn new() -> Self {
+        Self { links: Links::new(), state: Paged::new(0, 0), queue: List::new(), hand: NONE }
     }
 
     fn is_queued(&self, slot: Slot) -> bool {
-        self.state.get(slot as usize).is_some_and(|state| state & QUEUED != 0)
+        self.state.get(slot as usize) & QUEUED != 0
     }
 
     fn visit(&mut self, slot: Slot) {
-        if let Some(state) = self.state.get_mut(slot as usize) {
-            *state |= (*state & QUEUED) * VISITED;
+        let state = self.state.get(slot as usize);
+        if state & QUEUED != 0 {
+            self.state.set(slot as usize, state | VISITED);
         }
     }
 
-    fn make_room(&mut self, context: &Context<'_>, slot: Slot) -> bool {
-        let has_room = self.links.make_room(context, slot);
-        self.state.resize(self.links.slots(), 0);
-        has_room
-    }
-
     fn insert(&mut self, slot: Slot) {
-        self.state[slot as usize] = QUEUED;
+        self.state.set(slot as usize, QUEUED);
         self.links.push_newest(&mut self.queue, slot);
     }
 
     /// The hand has just passed the document, and it was used since.
     fn put_back(&mut self, slot: Slot) {
-        self.state[slot as usize] = QUEUED | VISITED;
+        // No state at all when there is no hand.
+        let imported = self.state.get(self.hand as usize) & IMPORTED;
+        self.state.set(slot as usize, QUEUED | VISITED | imported);
         if self.hand == NONE {
             self.links.push_newest(&mut self.queue, slot);
         } else {
-            self.state[slot as usize] |= self.state[self.hand as usize] & IMPORTED;
             self.links.push_older_than(&mut self.queue, self.hand, slot);
         }
     }
 
     fn import(&mut self, slot: Slot, uses: u32) {
         let visited = if uses > 1 { VISITED } else { 0 };
-        self.state[slot as usize] = QUEUED | IMPORTED | visited;
+        self.state.set(slot as usize, QUEUED | IMPORTED | visited);
         self.links.push_import(&mut self.queue, slot);
-        if self.hand == NONE || self.state[self.hand as usize] & IMPORTED == 0 {
+        if self.state.get(self.hand as usize) & IMPORTED == 0 {
             self.hand = slot;
         }
     }
@@ -103,7 +99,7 @@ impl Sieve {
             self.hand = self.links.newer(slot);
         }
         self.links.unlink(&mut self.queue, slot);
-        self.state[slot as usize] = 0;
+        self.state.set(slot as usize, 0);
     }
 }
 
@@ -122,7 +118,8 @@ impl HookPolicy for Sieve {
             }
             EventKind::Return if self.is_queued(slot) => self.visit(slot),
             EventKind::Import if self.is_queued(slot) => {}
-            EventKind::Insert | EventKind::Return | EventKind::Import if !self.make_room(context, slot) => {}
+            EventKind::Insert | EventKind::Return | EventKind::Import
+                if !list::is_possible(context, slot) => {}
             EventKind::Insert => self.insert(slot),
             EventKind::Return => self.put_back(slot),
             EventKind::Import => self.import(slot, event.uses),
@@ -134,8 +131,8 @@ impl HookPolicy for Sieve {
             return None;
         }
         let mut at = if self.hand == NONE { self.queue.oldest() } else { self.hand };
-        while self.state[at as usize] & VISITED != 0 {
-            self.state[at as usize] &= !VISITED;
+        while self.state.get(at as usize) & VISITED != 0 {
+            *self.state.at(at as usize) &= !VISITED;
             let newer = self.links.newer(at);
             at = if newer == NONE { self.queue.oldest() } else { newer };
         }
@@ -151,7 +148,7 @@ impl HookPolicy for Sieve {
             let to_newest = self.links.from(start);
             let from_oldest = self.links.from(self.queue.oldest()).take_while(|&slot| slot != start);
             let mut in_order =
-                to_newest.chain(from_oldest).filter(|&slot| self.state[slot as usize] & VISITED == round);
+                to_newest.chain(from_oldest).filter(|&slot| self.state.get(slot as usize) & VISITED == round);
             if !in_order.all(&mut *visit) {
                 return;
             }
@@ -163,7 +160,7 @@ impl HookPolicy for Sieve {
     }
 
     fn state_bytes(&self) -> usize {
-        self.links.state_bytes() + self.state.capacity()
+        self.links.state_bytes() + self.state.bytes()
     }
 }
 

@@ -2,7 +2,7 @@
 //! insert ever pays for copying a million rows; what was never written takes no memory.
 
 /// Values by index; an index never written reads as the filler. `PAGE` is a power of two.
-pub(super) struct Paged<T, const PAGE: usize> {
+pub struct Paged<T, const PAGE: usize> {
     pages: Vec<Option<Box<[T; PAGE]>>>,
     filler: T,
     allocated: usize,
@@ -10,15 +10,16 @@ pub(super) struct Paged<T, const PAGE: usize> {
 
 impl<T: Copy, const PAGE: usize> Paged<T, PAGE> {
     /// An empty table; the list of pages for `expected` values is made at once.
-    pub(super) fn new(filler: T, expected: usize) -> Self {
+    pub fn new(filler: T, expected: usize) -> Self {
         const { assert!(PAGE.is_power_of_two()) };
         let mut pages = Vec::new();
         pages.resize_with(expected.div_ceil(PAGE), || None);
         Self { pages, filler, allocated: 0 }
     }
 
+    /// The value, or the filler.
     #[inline]
-    pub(super) fn get(&self, index: usize) -> T {
+    pub fn get(&self, index: usize) -> T {
         match self.pages.get(index / PAGE) {
             Some(Some(page)) => page[index % PAGE],
             _ => self.filler,
@@ -27,7 +28,7 @@ impl<T: Copy, const PAGE: usize> Paged<T, PAGE> {
 
     /// The value, to be changed in place; its page is made when there is none.
     #[inline]
-    pub(super) fn at(&mut self, index: usize) -> &mut T {
+    pub fn at(&mut self, index: usize) -> &mut T {
         let number = index / PAGE;
         if !matches!(self.pages.get(number), Some(Some(_))) {
             self.make(number);
@@ -36,13 +37,14 @@ impl<T: Copy, const PAGE: usize> Paged<T, PAGE> {
         &mut page[index % PAGE]
     }
 
+    /// Writes the value; its page is made when there is none.
     #[inline]
-    pub(super) fn set(&mut self, index: usize, value: T) {
+    pub fn set(&mut self, index: usize, value: T) {
         *self.at(index) = value;
     }
 
     /// Gives back the page that begins at `index`, if any: its values read as the filler again.
-    pub(super) fn release(&mut self, index: usize) {
+    pub fn release(&mut self, index: usize) {
         if let Some(page) = self.pages.get_mut(index / PAGE)
             && page.take().is_some()
         {
@@ -50,7 +52,8 @@ impl<T: Copy, const PAGE: usize> Paged<T, PAGE> {
         }
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    /// Bytes the table takes.
+    pub fn bytes(&self) -> usize {
         self.allocated * PAGE * size_of::<T>() + self.pages.capacity() * size_of::<usize>()
     }
 

@@ -1,15 +1,15 @@
 //! A cache around one policy that does what libCacheSim's do on a request: a hit is told; a miss makes room and inserts
-//! the object; an object larger than the cache is not admitted. The order of key policies is a plain ordered set here,
-//! ties to what was keyed first. One thread, no batches, no victims picked ahead: what is compared is the policy.
+//! the object; an object larger than the cache is not admitted. Board and executor are the engine's, run in line and
+//! exactly: each victim is picked when it is needed and after everything before it has been heard.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use cnn_core::policy::{Context, Documents, Event, EventKind, Factory, Flags, HitEvents, Replacement, Slot};
-use cnn_core::time::Tick;
+use cnn_core::policy::{Board, Document, Executor, Factory, Inline, Picker, Prepared, Removal, SlotId};
+use cnn_core::time::{Tick, UnixSecs};
 
 use crate::traces::Object;
 
-/// A cache that can be asked for objects; the policies' and the naive ones.
+/// A cache that can be asked for objects; the engine's and the naive ones.
 pub(crate) trait Cache {
     /// Whether the object was there; it is now, when it fits.
     fn request(&mut self, object: Object, size: u64) -> bool;
@@ -27,54 +27,11 @@ pub(crate) enum Room {
     After,
 }
 
-/// Which of two documents with the same key goes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Ties {
-    /// The one keyed first: what the host promises.
-    OldestFirst,
-    /// The one keyed last.
-    NewestFirst,
-}
-
-/// A key with its order: all numbers, lowest first.
-#[derive(Clone, Copy, PartialEq)]
-struct Key(f64);
-
-impl Eq for Key {}
-
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Key {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
-    }
-}
-
-#[derive(Clone, Copy, Default)]
-struct Resident {
-    object: Object,
-    size: u64,
-    uses: u32,
-    key: f64,
-    keyed: i64,
-}
-
 /// The cache.
 pub(crate) struct Host {
-    policy: Replacement,
-    hit_events: HitEvents,
+    engine: Arc<Inline>,
     room: Room,
-    ties: Ties,
-    documents: Documents,
-    residents: Vec<Resident>,
-    free: Vec<Slot>,
-    slot_of: Vec<Option<Slot>>,
-    order: BTreeSet<(Key, i64, Slot)>,
-    keyed: i64,
+    ids: Vec<Option<SlotId>>,
     used: u64,
     capacity: u64,
     admitted_max: u64,
@@ -83,17 +40,12 @@ pub(crate) struct Host {
 impl Host {
     /// An empty cache for objects numbered below `objects`.
     pub(crate) fn new(factory: &Factory, capacity: u64, objects: usize) -> Self {
+        let board = Arc::new(Board::new(1, objects, 1));
+        let policy = Prepared::new(factory, capacity, board.documents().slots_max()).unwrap();
         Self {
-            policy: (factory.build)(capacity),
-            hit_events: (factory.manifest)().hit_events,
+            engine: Inline::new(Executor::exact(board, policy, UnixSecs(0))),
             room: Room::Before,
-            ties: Ties::OldestFirst,
-            documents: Documents::new(objects),
-            residents: Vec::new(),
-            free: Vec::new(),
-            slot_of: vec![None; objects],
-            order: BTreeSet::new(),
-            keyed: 0,
+            ids: vec![None; objects],
             used: 0,
             capacity,
             admitted_max: capacity,
@@ -110,83 +62,47 @@ impl Host {
         Self { room, ..self }
     }
 
-    /// Ties are broken this way.
-    pub(crate) fn break_ties(self, ties: Ties) -> Self {
-        Self { ties, ..self }
-    }
-
-    fn tell(&mut self, kind: EventKind, slot: Slot, flags: u8) {
-        let context = Context { documents: &self.documents, now: Tick(0) };
-        let resident = &mut self.residents[slot as usize];
-        let event = Event {
-            slot,
-            kind: kind as u8,
-            flags,
-            mime: 0,
-            reserved: 0,
-            hash: resident.object.into(),
-            size: resident.size,
-            fetch_us: fetch_us(resident.object),
-            uses: resident.uses,
+    fn insert(&mut self, object: Object, size: u64) {
+        let board = self.engine.board();
+        let id = board.alloc_slot().expect("there are as many slots as objects");
+        let document = Document {
+            hash: object.into(),
+            size,
+            uses: 1,
+            fetch_us: fetch_us(object),
+            ..Document::default()
         };
-        match &mut self.policy {
-            Replacement::Hooks(policy) => policy.on_event(&context, &event),
-            Replacement::Key(policy) => {
-                self.order.remove(&(Key(resident.key), resident.keyed, slot));
-                if kind != EventKind::Remove {
-                    self.keyed += 1;
-                    resident.key = policy.key(&context, &event);
-                    resident.keyed = if self.ties == Ties::OldestFirst { self.keyed } else { -self.keyed };
-                    self.order.insert((Key(resident.key), resident.keyed, slot));
-                }
-            }
-            Replacement::Score(_) => unreachable!("no score policy is built in"),
-        }
+        board.inserted(id, &document);
+        self.ids[object as usize] = Some(id);
+        self.used += size;
     }
 
     fn evict(&mut self) {
-        let context = Context { documents: &self.documents, now: Tick(0) };
-        let slot = match &mut self.policy {
-            Replacement::Hooks(policy) => policy.victim(&context),
-            Replacement::Key(policy) => self.order.pop_first().map(|(Key(key), _, slot)| {
-                policy.evicted(key);
-                slot
-            }),
-            Replacement::Score(_) => None,
-        };
-        self.remove(slot.expect("a full cache has a victim"), Flags::EVICTED);
+        let offer = self.engine.board().take_victim().expect("a full cache has a victim");
+        assert_eq!(offer.picker, Picker::Policy, "the policy picks, not the fallback");
+        self.remove(offer.id, Removal::Evicted);
     }
 
-    fn remove(&mut self, slot: Slot, flags: u8) {
-        self.tell(EventKind::Remove, slot, flags);
-        let resident = &self.residents[slot as usize];
-        self.used -= resident.size;
-        self.slot_of[resident.object as usize] = None;
-        self.free.push(slot);
+    fn remove(&mut self, id: SlotId, why: Removal) {
+        let board = self.engine.board();
+        let document = board.documents().get(id.slot);
+        board.removed(id, why);
+        self.ids[document.hash as usize] = None;
+        self.used -= document.size;
     }
 }
 
 impl Cache for Host {
     fn request(&mut self, object: Object, size: u64) -> bool {
-        if let Some(slot) = self.slot_of[object as usize] {
-            self.residents[slot as usize].uses += 1;
-            if self.hit_events == HitEvents::Needed {
-                self.tell(EventKind::Hit, slot, 0);
-            }
+        if let Some(id) = self.ids[object as usize] {
+            self.engine.board().hit(0, id, Tick(0));
             return true;
         }
         if size <= self.admitted_max {
             while self.room == Room::Before && self.used + size > self.capacity {
                 self.evict();
             }
-            let slot = self.free.pop().unwrap_or_else(|| {
-                self.residents.push(Resident::default());
-                Slot::try_from(self.residents.len() - 1).unwrap()
-            });
-            self.residents[slot as usize] = Resident { object, size, uses: 1, ..Resident::default() };
-            self.slot_of[object as usize] = Some(slot);
-            self.used += size;
-            self.tell(EventKind::Insert, slot, 0);
+            self.insert(object, size);
             while self.used > self.capacity {
                 self.evict();
             }
@@ -195,8 +111,8 @@ impl Cache for Host {
     }
 
     fn purge(&mut self, object: Object) {
-        if let Some(slot) = self.slot_of[object as usize] {
-            self.remove(slot, 0);
+        if let Some(id) = self.ids[object as usize] {
+            self.remove(id, Removal::Gone);
         }
     }
 }

@@ -40,15 +40,6 @@ impl Trace {
         }
     }
 
-    /// Whether an object is ever requested with another size than before.
-    pub(crate) fn has_changing_sizes(&self) -> bool {
-        let mut sizes = vec![0; self.objects];
-        self.requests.iter().any(|&(object, size)| {
-            let before = std::mem::replace(&mut sizes[object as usize], size);
-            before != 0 && before != size
-        })
-    }
-
     /// Requests with a fixed seed: half for objects whose popularity falls with their rank (Zipf, exponent 0.9) among
     /// 600 that drift, the rest for objects just requested or never seen before. Sizes run from 1 to some 8,000.
     pub(crate) fn synthetic(seed: u64, requests: u64) -> Self {
