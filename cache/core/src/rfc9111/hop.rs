@@ -10,8 +10,10 @@ use smallvec::SmallVec;
 use super::method::Method;
 use crate::fields::{Fields, split_list};
 
-/// Fields of one hop. `Trailer` is not among them: trailers are forwarded.
-const HOP_BY_HOP: [&str; 10] = [
+/// Fields of one hop. `Trailer` is not among them: trailers are forwarded. `Close` is reserved for the connection option
+/// of that name (RFC 9110 section 9.6).
+const HOP_BY_HOP: [&str; 11] = [
+    "close",
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -98,14 +100,25 @@ pub fn is_hop_by_hop(name: &[u8]) -> bool {
 
 /// Removes the fields of this hop: before a message is forwarded, and before it is stored.
 pub fn remove_hop_by_hop(fields: &mut Fields) {
-    let named: SmallVec<[Box<[u8]>; 4]> = fields
-        .list("connection")
-        .filter(|option| !is_hop_by_hop(option) && !is_among(&END_TO_END, option))
-        .map(Into::into)
-        .collect();
-    fields.retain(|name, _| {
-        !is_hop_by_hop(name) && !named.iter().any(|option| option.eq_ignore_ascii_case(name))
-    });
+    let hop = Hop::of(fields);
+    fields.retain(|name, _| !hop.has(name));
+}
+
+/// The fields of this hop in one message.
+pub(super) struct Hop {
+    /// Those that `Connection` names besides the known ones; hardly ever any.
+    named: SmallVec<[Box<[u8]>; 2]>,
+}
+
+impl Hop {
+    pub(super) fn of(fields: &Fields) -> Self {
+        let is_new = |option: &&[u8]| !is_hop_by_hop(option) && !is_among(&END_TO_END, option);
+        Self { named: fields.list("connection").filter(is_new).map(Into::into).collect() }
+    }
+
+    pub(super) fn has(&self, name: &[u8]) -> bool {
+        is_hop_by_hop(name) || self.named.iter().any(|option| option.eq_ignore_ascii_case(name))
+    }
 }
 
 /// Whether the sender of a request takes trailers (RFC 9110 section 10.1.4); ask before

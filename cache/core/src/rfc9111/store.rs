@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::date;
 use super::freshness::{Facts, Freshness};
-use super::hop;
+use super::hop::Hop;
 use super::method::Method;
 use super::request::RequestFacts;
 use super::response::ResponseFacts;
@@ -101,16 +101,16 @@ pub fn may_store(
 /// `Trailer`, as trailers are not stored, and `Age`, which is made anew for each reuse. A response without a date gets
 /// that of its arrival (RFC 9110 section 6.6.1).
 pub fn stored_fields(response: &ResponseFacts<'_>, facts: &Facts) -> Fields {
+    let hop = Hop::of(response.fields);
+    let withheld: SmallVec<[&[u8]; 4]> = response.directives.withheld_names().collect();
+    let is_left_out = |name: &[u8]| {
+        let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+        is(b"age") || is(b"trailer") || hop.has(name) || withheld.iter().any(|withheld| is(withheld))
+    };
     let mut fields = response.fields.clone();
-    hop::remove_hop_by_hop(&mut fields);
-    fields.remove("age");
-    fields.remove("trailer");
+    fields.retain(|name, _| !is_left_out(name));
     if response.date.is_none() {
         fields.set("Date", date::format(facts.date()));
-    }
-    let withheld: SmallVec<[&[u8]; 4]> = response.directives.withheld_names().collect();
-    if !withheld.is_empty() {
-        fields.retain(|name, _| !withheld.iter().any(|withheld| withheld.eq_ignore_ascii_case(name)));
     }
     fields
 }

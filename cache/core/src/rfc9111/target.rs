@@ -163,7 +163,7 @@ impl Target {
         let colon = memchr::memchr(b':', uri).ok_or(TargetError::Form)?;
         let after = uri[colon..].strip_prefix(b"://").ok_or(TargetError::Form)?;
         let scheme = Scheme::parse(&uri[..colon]).ok_or(TargetError::Scheme)?;
-        let end = after.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(after.len());
+        let end = memchr::memchr3(b'/', b'?', b'#', after).unwrap_or(after.len());
         Self::assemble(scheme, &after[..end], &after[end..], buffer)
     }
 
@@ -318,11 +318,12 @@ fn push_name(out: &mut String, name: &[u8]) -> Result<(), TargetError> {
     if name.is_empty() {
         return Err(TargetError::HostMissing);
     }
-    let is_label = |label: &[u8]| {
-        !label.is_empty()
-            && label.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'~'))
-    };
-    if name.len() > HOST_BYTES_MAX || !name.split(|&b| b == b'.').all(is_label) {
+    // No label is empty: no dot follows the start or another dot.
+    let (_, is_name) = name.iter().fold((b'.', true), |(previous, is_name), &byte| {
+        let is_label = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
+        (byte, is_name & (is_label || byte == b'.' && previous != b'.'))
+    });
+    if name.len() > HOST_BYTES_MAX || !is_name || name.ends_with(b".") {
         return Err(TargetError::Host);
     }
     let start = out.len();
@@ -345,11 +346,11 @@ fn push_port(out: &mut String, port: u16) {
 
 /// Path and query as text, when they have no byte that would end a request line or a log line early.
 fn path_text(path: &[u8]) -> Result<&str, TargetError> {
-    if memchr::memchr(b'#', path).is_some() {
-        return Err(TargetError::Fragment);
-    }
-    if path.iter().any(|&byte| byte <= b' ' || byte == 0x7f) {
-        return Err(TargetError::Character);
+    let is_bad = |byte: u8| byte <= b' ' || byte == b'#' || byte == 0x7f;
+    // Without an early exit the compiler checks many bytes at once.
+    if path.iter().fold(false, |any, &byte| any | is_bad(byte)) {
+        let has_fragment = path.contains(&b'#');
+        return Err(if has_fragment { TargetError::Fragment } else { TargetError::Character });
     }
     core::str::from_utf8(path).map_err(|_| TargetError::Character)
 }

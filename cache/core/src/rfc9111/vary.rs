@@ -74,20 +74,14 @@ impl VariantKey {
     pub fn matches(&self, request: &Fields) -> bool {
         self.entries().all(|(name, stored)| {
             let Ok(name) = core::str::from_utf8(name) else { return false };
-            match (stored, request.has(name)) {
-                (None, is_present) => !is_present,
-                (Some(_), false) => false,
-                (Some(stored), true) => {
-                    let mut rest = stored;
-                    let is_same = normalised(request, name, |part| match rest.strip_prefix(part) {
-                        Some(after) => {
-                            rest = after;
-                            true
-                        }
-                        None => false,
-                    });
-                    is_same && rest.is_empty()
+            let mut lines = request.all(name);
+            match (stored, lines.next(), lines.next()) {
+                (None, line, _) => line.is_none(),
+                (Some(_), None, _) => false,
+                (Some(stored), Some(line), None) if is_negotiation(name) && is_quoteless(line) => {
+                    is_same_set(line, stored)
                 }
+                (Some(stored), ..) => is_same(request, name, stored),
             }
         })
     }
@@ -160,6 +154,38 @@ fn normalised(fields: &Fields, name: &str, mut take: impl FnMut(&[u8]) -> bool) 
     }
     let mut members = fields.all(name).flat_map(split_list);
     members.next().is_none_or(&mut take) && members.all(|member| take(b",") && take(member))
+}
+
+/// Whether the normal form of a field's value is `stored`.
+fn is_same(request: &Fields, name: &str, stored: &[u8]) -> bool {
+    let mut rest = Some(stored);
+    let is_prefix = normalised(request, name, |part| {
+        rest = rest.and_then(|rest| rest.strip_prefix(part));
+        rest.is_some()
+    });
+    is_prefix && rest == Some(b"")
+}
+
+/// The same for one line of a negotiation field: each of its members is one of those stored, and no two are the same
+/// one. This is what a browser's `Accept-Encoding` costs on every hit, so it sorts nothing.
+fn is_same_set(line: &[u8], stored: &[u8]) -> bool {
+    let mut unmatched: SmallVec<[&[u8]; 16]> = split_list(stored).collect();
+    let is_found = split_list(line).all(|member| {
+        let found = unmatched.iter().position(|stored| is_same_member(member, stored));
+        found.map(|index| unmatched.swap_remove(index)).is_some()
+    });
+    is_found && unmatched.is_empty()
+}
+
+fn is_same_member(member: &[u8], stored: &[u8]) -> bool {
+    // Mostly there is no white space to leave out.
+    member.eq_ignore_ascii_case(stored)
+        || member.len() > stored.len() && lower(without_space(member)).eq(stored.iter().copied())
+}
+
+/// Within quotes commas do not separate; the short cuts for lists without quotes do not look for them.
+fn is_quoteless(line: &[u8]) -> bool {
+    !line.contains(&b'"')
 }
 
 /// The fields of RFC 9110 section 12.5 whose members have neither quoted strings nor case nor order.
