@@ -13,6 +13,8 @@
 //! - [`update`], [`invalidate`]: what its answer means for what is stored already;
 //! - [`cache_status`]: what is told about all this.
 //!
+//! How they are put together shows the model cache of `tests/rfc9111/model.rs`, in its shortest form.
+//!
 //! Nothing here panics on any input, and a request without unusual fields allocates nothing but its target's text.
 
 pub mod cache_control;

@@ -4,7 +4,7 @@
 use super::conditional::{Validators, strong_match, weak_match};
 use super::date;
 use super::freshness::{Facts, Times};
-use super::hop;
+use super::hop::Hop;
 use super::response::ResponseFacts;
 use crate::fields::Fields;
 
@@ -15,8 +15,8 @@ pub struct Freshened {
     pub fields: Fields,
     /// The facts to store.
     pub facts: Facts,
-    /// Whether the new fields still allow storing it: no `no-store` and no `private` among them. If not, it answers
-    /// this request and is then removed.
+    /// Whether it may stay stored under its key: the new fields have no `no-store` and no `private`, and do not make it
+    /// vary by other fields than before. If not, it answers this request and is then removed.
     pub is_storable: bool,
 }
 
@@ -59,8 +59,9 @@ pub fn selected_by_304(not_modified: &Fields, offered: &[Validators<'_>]) -> Opt
 /// Puts the fields of a 304, or of a response to HEAD, into a stored response. Fields of one hop, those that describe
 /// the stored content and the stored validator stay as they are; all others are replaced or added.
 pub fn freshen(stored_status: u16, stored: &Fields, new: &Fields, times: Times) -> Freshened {
+    let hop = Hop::of(new);
     let mut received = new.clone();
-    hop::remove_hop_by_hop(&mut received);
+    received.retain(|name, _| !hop.has(name));
     if !received.has("date") {
         // RFC 9110 section 6.6.1; the stored date would make the response look as old as before.
         received.push("Date", date::format(times.response));
@@ -74,7 +75,8 @@ pub fn freshen(stored_status: u16, stored: &Fields, new: &Fields, times: Times) 
     // Age belongs to this exchange: it counts for the facts, and is not stored.
     let (facts, is_storable) = {
         let response = ResponseFacts::of(stored_status, &fields, times.response);
-        (Facts::of(&response, times), !response.directives.no_store && !response.directives.private)
+        let is_shareable = !response.directives.no_store && !response.directives.private;
+        (Facts::of(&response, times), is_shareable && !varies_otherwise(stored, &received))
     };
     fields.remove("age");
     Freshened { fields, facts, is_storable }
@@ -108,6 +110,11 @@ fn is_kept(name: &[u8]) -> bool {
         "etag",
     ];
     KEPT.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes()))
+}
+
+/// Whether a newer `Vary` names a field that the stored one does not. One that names fewer only costs hits.
+fn varies_otherwise(stored: &Fields, new: &Fields) -> bool {
+    new.list("vary").any(|name| !stored.list("vary").any(|known| known.eq_ignore_ascii_case(name)))
 }
 
 fn has_name(fields: &Fields, name: &[u8]) -> bool {

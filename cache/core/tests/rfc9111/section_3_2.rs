@@ -101,6 +101,19 @@ fn a_304_that_forbids_storing_removes_the_stored_response() {
     }
 }
 
+#[test]
+fn a_304_that_varies_by_more_removes_the_stored_response() {
+    let stored = format!("{STORED}\nVary: Foo, Bar");
+    for (vary, content) in
+        [("Foo", "first"), ("bar, foo", "first"), ("", "first"), ("Foo, Bar, Baz", "second"), ("*", "second")]
+    {
+        let (validated, reused) =
+            freshened(&stored, &format!("ETag: \"a\"\nCache-Control: max-age=60\nVary: {vary}"));
+        assert_eq!(validated.response.content, b"first");
+        assert_eq!(reused.response.content, content.as_bytes(), "{vary}");
+    }
+}
+
 /// Stores a response, sends HEAD when it is stale, then GET; returns the answers to both.
 fn after_head(status: u16, head: &str) -> (Answer, Answer) {
     let mut model = Model::new();
