@@ -20,7 +20,7 @@ use std::borrow::Cow;
 pub use board::{Board, Counts, Offer, Picker, Removal};
 pub use cnn_abi::{Event, EventKind, Flags, Goal, HitEvents, Kind};
 pub use documents::{Document, Documents, Mime, Slot, SlotId};
-pub use executor::{Audit, Budget, Draining, Executor, Line, Status, Turn};
+pub use executor::{Audit, Budget, Draining, Executor, Line, Retired, Status, Turn};
 pub use history::{Cause, Switch, Traffic};
 pub use inline::Inline;
 pub use order::{Precision, Rank};

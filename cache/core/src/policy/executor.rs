@@ -101,6 +101,11 @@ impl Instance {
     }
 }
 
+/// Policies with their orders that nobody needs any more, to be dropped wherever there is time.
+#[derive(Default)]
+#[must_use = "dropping it here and now is what it is meant to avoid"]
+pub struct Retired(Vec<Instance>);
+
 /// The executor; see the module.
 // Invariants: (1) instance.held == slots owned by it; (2) the instances' ids differ; (3) offered has a pick for
 // exactly the slots owned by `Owner::Offered`; (4) draining is in the order the instances stopped deciding.
@@ -113,8 +118,8 @@ pub struct Executor {
     pub(super) draining: Vec<Instance>,
     /// The serial of the instance a rollback makes decide again.
     pub(super) previous: Option<u64>,
-    /// Instances nobody can ask for any more, to be dropped between turns.
-    retired: Vec<Instance>,
+    /// Instances nobody can ask for any more.
+    retired: Retired,
     pub(super) next_serial: u64,
     offered: Offered,
     /// Offers withdrawn at a hand-over, with their numbers: they go before the draining orders.
@@ -153,7 +158,7 @@ impl Executor {
             deciding,
             draining: Vec::new(),
             previous: None,
-            retired: Vec::new(),
+            retired: Retired::default(),
             next_serial: 2,
             offered: Offered::new(board.pool_size()),
             withdrawn: VecDeque::with_capacity(2 * board.pool_size()),
@@ -186,6 +191,7 @@ impl Executor {
     pub fn turn(&mut self, now: Tick, budget: Budget) -> Turn {
         self.board.answer();
         self.now = now;
+        self.retired.0.clear();
         if self.board.has_lost_backlog() {
             self.reconcile_from = Some(0);
         }
@@ -386,13 +392,35 @@ impl Executor {
         INSTANCE_IDS.into_iter().find(|&id| !is_used(id)).unwrap_or(INSTANCE_IDS.start)
     }
 
-    /// Lets go of instances that hold nothing and that no rollback can ask for, and drops one of them: freeing a large
-    /// policy's tables takes time, and there is some between turns.
+    /// Lets go of instances that hold nothing and that no rollback can ask for.
     fn retire(&mut self) {
-        self.retired.pop();
         let previous = self.previous;
         let is_over = |instance: &mut Instance| instance.held == 0 && Some(instance.serial) != previous;
-        self.retired.extend(self.draining.extract_if(.., is_over));
+        self.retired.0.extend(self.draining.extract_if(.., is_over));
+    }
+
+    /// Policies that nobody needs any more. Freeing large tables takes a while: whoever has another thread drops them
+    /// there; those of an earlier turn that nobody took are dropped by the next.
+    pub fn take_retired(&mut self) -> Option<Retired> {
+        (!self.retired.0.is_empty()).then(|| std::mem::take(&mut self.retired))
+    }
+
+    /// Leaves nothing but the next instance, and finds the documents again from the columns.
+    pub(super) fn forget_everything(&mut self, next: Instance) -> Retired {
+        let slots_max = self.board.documents().slots_max();
+        while self.board.withdraw_offer().is_some() {}
+        let mut retired = std::mem::take(&mut self.retired);
+        retired.0.push(std::mem::replace(&mut self.deciding, next));
+        retired.0.append(&mut self.draining);
+        self.previous = None;
+        self.owners = Owners::new(slots_max);
+        self.offered = Offered::new(self.board.pool_size());
+        self.withdrawn.clear();
+        self.reevaluation = Reevaluation::default();
+        self.hits.clear();
+        self.reconcile_from = Some(0);
+        self.deliver_hits();
+        retired
     }
 }
 

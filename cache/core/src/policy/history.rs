@@ -56,8 +56,8 @@ pub enum Cause {
     Use,
     /// A switch was taken back.
     Rollback,
-    /// The policy before it kept returning wrong victims.
-    Unfit,
+    /// The policy before it failed: it panicked, or kept returning wrong victims.
+    Fault,
 }
 
 impl Cause {
@@ -67,7 +67,7 @@ impl Cause {
             Self::Start => "start",
             Self::Use => "use",
             Self::Rollback => "rollback",
-            Self::Unfit => "unfit",
+            Self::Fault => "fault",
         }
     }
 }
@@ -81,6 +81,8 @@ pub struct Switch {
     pub at: UnixSecs,
     /// Why.
     pub cause: Cause,
+    /// Who asked, in the words of whoever asked for them.
+    pub by: Cow<'static, str>,
     /// The policy that decided before; empty for the start.
     pub from: Cow<'static, str>,
     /// The policy that decides from then on.
@@ -116,6 +118,7 @@ impl History {
             token: 1,
             at,
             cause: Cause::Start,
+            by: Cow::Borrowed("configuration"),
             from: Cow::Borrowed(""),
             to: first.name.clone(),
             carried: 0,

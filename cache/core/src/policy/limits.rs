@@ -23,8 +23,11 @@ pub(super) const FALLBACK_WALK: usize = 4096;
 /// Residents compared for one eviction by a score: least recently used loses 0.1 points of hit ratio against exact.
 pub(super) const SCORE_SAMPLE: usize = 16;
 
-/// Documents counted to tell a rank exactly before it is estimated (or given as "at least"): a few milliseconds.
+/// Documents counted to tell a rank exactly before it is estimated (or given as "at least"): some milliseconds.
 pub(super) const LINE_VISITS_MAX: usize = 65_536;
+
+/// Documents right before another that are named with its rank.
+pub(super) const NEAREST: usize = 5;
 
 /// Residents sampled to estimate a rank: a standard error of at most 0.8 % of the documents.
 pub(super) const RANK_SAMPLE: usize = 4096;

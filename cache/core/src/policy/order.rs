@@ -34,12 +34,14 @@ pub enum Precision {
 }
 
 /// A document's place in the line to be evicted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rank {
     /// Documents that go before it.
     pub before: usize,
     /// How well that is known.
     pub precision: Precision,
+    /// Slots of the few going right before it, the nearest last; empty where they are not known.
+    pub nearest: Vec<Slot>,
 }
 
 /// Documents in the order a policy gives them.

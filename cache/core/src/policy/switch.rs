@@ -13,12 +13,13 @@
 //! While an old order is not empty, each eviction first carries the next few of its worst end over, and then the
 //! deciding policy picks. `n` is a budget for what is done at once, not a fence for victims.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::executor::Instance;
+use super::executor::{Instance, Retired};
 use super::history::{Cause, Switch, Traffic};
 use super::limits::DRAINING_MAX;
 use super::order::{Order, order_for};
@@ -141,8 +142,10 @@ impl Prepared {
 }
 
 /// What the shell knows of a switch and the core cannot.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Moment {
+    /// Who asks.
+    pub by: Cow<'static, str>,
     /// When.
     pub at: UnixSecs,
     /// The traffic counted so far.
@@ -219,10 +222,17 @@ impl Executor {
         self.reevaluation.left = reevaluate.of(carried);
         self.reevaluation.done = 0;
         self.deliver_hits();
+        self.enter(from, cause, carried, moment);
+        self.history.last().token
+    }
+
+    /// Adds an entry to the history.
+    fn enter(&mut self, from: Cow<'static, str>, cause: Cause, carried: usize, moment: Moment) {
         self.history.add(Switch {
             token: 0,
             at: moment.at,
             cause,
+            by: moment.by,
             from,
             to: self.deciding.manifest.name.clone(),
             carried,
@@ -234,7 +244,20 @@ impl Executor {
             after: Traffic::default(),
             counted: moment.counted,
         });
-        self.history.last().token
+    }
+
+    /// Starts over from the columns: another policy decides, and every order and everything an executor knows is
+    /// forgotten and found again by the following turns. For when a policy panicked, after which no order and no count
+    /// can be relied on. Returns the token, and what is to be dropped where a panic does no harm.
+    pub fn start_over(&mut self, next: Prepared, moment: Moment) -> (u64, Retired) {
+        let carried = self.documents();
+        self.close_entry();
+        let next = next.into_instance(self.free_id(), self.next_serial);
+        self.next_serial += 1;
+        let from = self.deciding.manifest.name.clone();
+        let retired = self.forget_everything(next);
+        self.enter(from, Cause::Fault, carried, moment);
+        (self.history.last().token, retired)
     }
 
     /// Notes how long the last hand-over took.

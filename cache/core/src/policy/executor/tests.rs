@@ -1,4 +1,4 @@
-//! Tests of the executor: events, orders, victims, switches.
+//! Facts about the executor, turned by hand, with an audit of all its books after every turn.
 
 use super::*;
 use crate::policy::board::{Offer, Picker, Removal};
@@ -379,6 +379,25 @@ fn documents_older_than_the_executor_are_found() {
     executor.turn(Tick(1), Budget::default());
     executor.turn(Tick(1), Budget::default());
     assert_eq!(executor.status().documents, 1);
+}
+
+#[test]
+fn starting_over_forgets_the_orders_and_no_document() {
+    let mut rig = Rig::new(lru());
+    let ids = rig.fill(300);
+    rig.turn();
+    rig.switch(size(), Reevaluate::Count(7));
+    rig.turn();
+    let taken = rig.board.take_victim().unwrap();
+    rig.board.removed(ids[250], Removal::Gone);
+    let (token, retired) = rig.executor.start_over(fifo(), Moment::default());
+    drop(retired);
+    assert_eq!(token, 3);
+    rig.board.removed(taken.id, Removal::Evicted);
+    rig.turn();
+    let status = rig.executor.status();
+    assert_eq!((status.documents, status.pending, status.policy.name.as_ref()), (298, 0, "fifo"));
+    assert_eq!(rig.executor.last_switch().cause, Cause::Fault);
 }
 
 #[test]

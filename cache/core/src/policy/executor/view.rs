@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::{Executor, Instance, Owner};
+use crate::policy::limits::NEAREST;
 use crate::policy::order::{Precision, Rank};
 use crate::policy::{Context, Document, Manifest, Slot, SlotId};
 
@@ -116,15 +117,17 @@ impl Executor {
         match self.owners.of(id.slot) {
             Owner::Nobody => None,
             Owner::Offered => {
-                let before = self.offered.in_order().iter().position(|&(slot, _)| slot == id.slot)?;
-                Some(Rank { before, precision: Precision::Exact })
+                let offered: Vec<_> = self.offered.in_order().into_iter().map(|(slot, _)| slot).collect();
+                let before = offered.iter().position(|&slot| slot == id.slot)?;
+                let nearest = offered[before.saturating_sub(NEAREST)..before].to_vec();
+                Some(Rank { before, precision: Precision::Exact, nearest })
             }
             Owner::Instance(number) => {
                 let before = self.line_of_instances().take_while(|instance| instance.id != number);
                 let before = offered + before.map(|instance| instance.held).sum::<usize>();
                 let holder = self.instances().find(|instance| instance.id == number)?;
                 let rank = holder.order.rank(&self.context(), id.slot)?;
-                Some(Rank { before: before + rank.before, precision: rank.precision })
+                Some(Rank { before: before + rank.before, ..rank })
             }
         }
     }

@@ -13,7 +13,7 @@ use std::collections::BinaryHeap;
 
 use super::{Order, Precision, Rank, Victim, from_ordered_bits, ordered_bits};
 use crate::policy::board::random_below;
-use crate::policy::limits::{LINE_VISITS_MAX, RANK_SAMPLE};
+use crate::policy::limits::{LINE_VISITS_MAX, NEAREST, RANK_SAMPLE};
 use crate::policy::paged::Paged;
 use crate::policy::{Context, Event, KeyPolicy, Slot};
 
@@ -177,20 +177,28 @@ impl Heap {
         Victim { slot: self.slot_of(entry), value: from_ordered_bits((entry >> 64) as u64) }
     }
 
-    /// Entries below `limit`, found by walking down from the root only where they can be; `None` beyond `most`.
-    fn count_below(&self, limit: u128, most: usize) -> Option<usize> {
+    /// The number of entries below `limit` and the highest few of them, found by walking down from the root only where
+    /// they can be; `None` beyond `most`.
+    fn count_below(&self, limit: u128, most: usize) -> Option<(usize, Vec<Slot>)> {
         let (mut below, mut open) = (0, vec![ROOT]);
+        let mut nearest = BinaryHeap::new();
         while let Some(at) = open.pop() {
-            if at >= self.end || self.entry(at) >= limit {
+            let entry = self.entry(at);
+            if entry >= limit {
                 continue;
             }
             below += 1;
             if below > most {
                 return None;
             }
+            nearest.push(Reverse(entry));
+            if nearest.len() > NEAREST {
+                nearest.pop();
+            }
             open.extend(4 * (at - 2)..4 * (at - 2) + 4);
         }
-        Some(below)
+        let nearest = nearest.into_sorted_vec();
+        Some((below, nearest.into_iter().rev().map(|Reverse(entry)| self.slot_of(entry)).collect()))
     }
 
     #[cfg(test)]
@@ -261,13 +269,14 @@ impl Order for Heap {
 
     fn rank(&self, _context: &Context<'_>, slot: Slot) -> Option<Rank> {
         let limit = self.entry(self.position(slot)?);
-        if let Some(before) = self.count_below(limit, LINE_VISITS_MAX) {
-            return Some(Rank { before, precision: Precision::Exact });
+        if let Some((before, nearest)) = self.count_below(limit, LINE_VISITS_MAX) {
+            return Some(Rank { before, precision: Precision::Exact, nearest });
         }
         let held = self.end - ROOT;
         let sample = (0..RANK_SAMPLE).map(|i| ROOT + random_below(i as u64, held as u32) as usize);
         let below = sample.filter(|&at| self.entry(at) < limit).count();
-        Some(Rank { before: below * held / RANK_SAMPLE, precision: Precision::Estimate })
+        let before = below * held / RANK_SAMPLE;
+        Some(Rank { before, precision: Precision::Estimate, nearest: Vec::new() })
     }
 
     fn state_bytes(&self) -> usize {

@@ -1,7 +1,9 @@
 //! The order of a policy with queues of its own: the policy's. This only passes on what happens.
 
+use std::collections::VecDeque;
+
 use super::{Order, Precision, Rank, Victim};
-use crate::policy::limits::LINE_VISITS_MAX;
+use crate::policy::limits::{LINE_VISITS_MAX, NEAREST};
 use crate::policy::{Context, Event, HookPolicy, Slot};
 
 /// A hook policy as an order.
@@ -42,13 +44,22 @@ impl Order for Queues {
 
     fn rank(&self, context: &Context<'_>, slot: Slot) -> Option<Rank> {
         let (mut before, mut is_found) = (0, false);
+        let mut nearest = VecDeque::new();
         self.policy.rank(context, &mut |other| {
             is_found = other == slot;
-            before += usize::from(!is_found);
+            if !is_found {
+                before += 1;
+                nearest.push_back(other);
+                if nearest.len() > NEAREST {
+                    nearest.pop_front();
+                }
+            }
             !is_found && before < LINE_VISITS_MAX
         });
-        let precision = if is_found { Precision::Exact } else { Precision::AtLeast };
-        Some(Rank { before, precision })
+        Some(match is_found {
+            true => Rank { before, precision: Precision::Exact, nearest: nearest.into() },
+            false => Rank { before, precision: Precision::AtLeast, nearest: Vec::new() },
+        })
     }
 
     fn state_bytes(&self) -> usize {

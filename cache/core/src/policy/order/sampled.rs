@@ -115,7 +115,7 @@ impl Order for Sampled {
         let sample = self.spread(context, RANK_SAMPLE);
         let below = sample.iter().filter(|other| ordered_bits(other.value) < score).count();
         let precision = if sample.len() == self.held { Precision::Exact } else { Precision::Estimate };
-        Some(Rank { before: below * self.held / sample.len(), precision })
+        Some(Rank { before: below * self.held / sample.len(), precision, nearest: Vec::new() })
     }
 
     fn state_bytes(&self) -> usize {

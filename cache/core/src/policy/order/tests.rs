@@ -1,4 +1,4 @@
-//! Tests of the orders: exact, sampled, a policy's own.
+//! The orders against models: a sorted list for the heap, averages for samples.
 
 use super::*;
 use crate::policy::{Document, Documents, EventKind, HookPolicy, KeyPolicy, ScorePolicy};
@@ -86,7 +86,7 @@ fn equal_keys_go_in_the_order_they_were_given_and_nan_goes_first() {
     // Given again, the same key is the youngest of its equals.
     table.touch(&mut heap, 5, 1.0);
     assert_eq!(table.line(&heap), [3, 2, 4, 1, 5]);
-    assert_eq!(heap.rank(&table.context(), 1), Some(Rank { before: 3, precision: Precision::Exact }));
+    assert_eq!(heap.rank(&table.context(), 1), Some(exact(3, &[3, 2, 4])));
     assert_eq!(heap.rank(&table.context(), 9), None);
     assert_eq!(table.drain(&mut heap), [3, 2, 4, 1, 5]);
 }
@@ -169,6 +169,10 @@ fn ranks_of_a_sample_are_estimates() {
     assert!(table.line(&sampled).is_sorted());
 }
 
+fn exact(before: usize, nearest: &[Slot]) -> Rank {
+    Rank { before, precision: Precision::Exact, nearest: nearest.to_vec() }
+}
+
 /// A queue policy that evicts the newest.
 struct Stack(Vec<Slot>);
 
@@ -204,6 +208,6 @@ fn queues_pass_on_what_happens() {
     (0..5).for_each(|slot| table.place(&mut queues, slot, 0.0));
     table.remove(&mut queues, 3);
     assert_eq!(table.line(&queues), [4, 2, 1, 0]);
-    assert_eq!(queues.rank(&table.context(), 1), Some(Rank { before: 2, precision: Precision::Exact }));
+    assert_eq!(queues.rank(&table.context(), 1), Some(exact(2, &[4, 2])));
     assert_eq!(table.drain(&mut queues), [4, 2, 1, 0]);
 }
