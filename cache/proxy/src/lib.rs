@@ -9,6 +9,8 @@ pub mod not_stored;
 pub mod signals;
 
 pub mod admin;
+pub mod clock;
+pub mod engine;
 pub mod http1;
 pub mod limits;
 pub mod origin;

@@ -74,7 +74,7 @@ pub struct Turn {
     pub picks: usize,
     /// Documents carried to the deciding order, other than those touched.
     pub carried: usize,
-    /// Whether there is work that should not wait: events, an empty pool, a re-evaluation somebody waits for.
+    /// Whether there is work that should not wait: events left, victims wanted, columns being read anew.
     pub is_pressed: bool,
     /// Whether documents are left in draining orders.
     pub is_draining: bool,
@@ -195,20 +195,15 @@ impl Executor {
         if self.board.has_lost_backlog() {
             self.reconcile_from = Some(0);
         }
-        let mut turn = Turn { events: self.hear(budget.events), ..Turn::default() };
+        let events = self.hear(budget.events);
         self.reconcile();
-        turn.picks = self.refill(budget.picks);
-        turn.carried = self.reevaluate(budget);
+        let (picks, is_short) = self.refill(budget.picks);
+        let carried = self.reevaluate(budget);
         self.retire();
         self.deliver_hits();
-        turn.is_pressed = self.board.told_waiting() > 0
-            || turn.events >= budget.events
-            || self.pool.is_short(&self.board)
-            || self.reevaluation.is_asked()
-            || self.reconcile_from.is_some();
-        turn.is_draining = self.pending() > 0;
-        turn.is_unfit = self.is_unfit();
-        turn
+        let is_pressed = self.board.told_waiting() > 0 || is_short || self.reconcile_from.is_some();
+        let (is_draining, is_unfit) = (self.pending() > 0, self.is_unfit());
+        Turn { events, picks, carried, is_pressed, is_draining, is_unfit }
     }
 
     /// Takes events from the board, lossless ones first so that hits rarely overtake the insert they belong to.

@@ -38,11 +38,6 @@ impl Pool {
         matches!(self, Self::OnDemand)
     }
 
-    /// Whether an empty pool would be found empty again.
-    pub(super) fn is_short(&self, board: &Board) -> bool {
-        matches!(self, Self::Ahead { target, .. } if board.offers() < target / 2)
-    }
-
     /// Offers there should be, of `documents` known, after the demand of the last turn.
     fn wanted(&mut self, board: &Board, documents: usize) -> usize {
         let was_dry = board.was_dry();
@@ -67,11 +62,12 @@ impl Pool {
 }
 
 impl Executor {
-    /// Fills the pool by up to `most` victims; returns how many.
-    pub(super) fn refill(&mut self, most: usize) -> usize {
+    /// Fills the pool by up to `most` victims; returns how many, and whether `most` was too few.
+    pub(super) fn refill(&mut self, most: usize) -> (usize, bool) {
         let wanted = self.pool.wanted(&self.board, self.documents());
-        let missing = wanted.saturating_sub(self.board.offers()).min(most);
-        (0..missing).take_while(|_| self.offer_one()).count()
+        let missing = wanted.saturating_sub(self.board.offers());
+        let picks = (0..missing.min(most)).take_while(|_| self.offer_one()).count();
+        (picks, picks == most && missing > most)
     }
 
     fn offer_one(&mut self) -> bool {

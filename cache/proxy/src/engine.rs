@@ -1,0 +1,249 @@
+//! The policy engine of a running proxy: the executor on a thread of its own, and the handle by which the rest of the
+//! proxy asks and switches.
+//!
+//! No call here is made by a worker serving a request; they talk to the executor through the [`Board`]. Calls wait
+//! for the executor's thread (microseconds, or up to [`limits::REEVALUATE_WAIT_MAX`] for a switch that re-evaluates
+//! much), so an event loop makes them from a thread that may block. Preparing a policy is done on the caller's thread:
+//! the old policy decides until the new one is ready.
+
+mod limits;
+mod pace;
+mod runner;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle, Thread};
+use std::{io, mem};
+
+use cnn_core::policy::{
+    Board, Cause, Executor, Factory, Line, Moment, PrepareError, Prepared, Rank, Reevaluate, SlotId, Status,
+    Switch, SwitchRefused, Traffic,
+};
+use parking_lot::Mutex;
+use thiserror::Error;
+
+use self::runner::{Command, Runner, SwitchAsked};
+use crate::clock::Clock;
+
+/// What the engine needs to know of the proxy around it.
+pub struct Surroundings {
+    /// The clocks.
+    pub clock: Clock,
+    /// Bytes the repository may take; policies that have queues of a share of it are built for this.
+    pub capacity: u64,
+    /// Reads the traffic counted so far.
+    pub traffic: Box<dyn Fn() -> Traffic + Send + Sync>,
+    /// The policies there are.
+    pub policies: &'static [Factory],
+}
+
+/// Why the engine does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The configured policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] UseError),
+    /// The system gives no thread.
+    #[error("cannot start the policy executor's thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// Why a policy is not used. Nothing has changed.
+#[derive(Debug, Error)]
+pub enum UseError {
+    /// No policy has this name.
+    #[error("there is no policy {0:?}")]
+    Unknown(String),
+    /// It cannot be prepared.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// Not now.
+    #[error(transparent)]
+    Refused(#[from] SwitchRefused),
+    /// The proxy is on its way down.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// The engine has been shut down.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the policy engine has stopped")]
+pub struct Stopped;
+
+/// The handle. The thread ends when the last handle is dropped, or at [`Engine::shutdown`].
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    board: Arc<Board>,
+    surroundings: Arc<Surroundings>,
+    commands: SyncSender<Command>,
+    thread: Thread,
+    /// Guards the end: whoever takes it waits for the thread.
+    handle: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Starts the executor's thread with the policy of this name, and hangs it onto the board.
+    ///
+    /// # Errors
+    /// When there is no such policy, or no thread.
+    pub fn start(board: Arc<Board>, first: &str, surroundings: Surroundings) -> Result<Self, StartError> {
+        let surroundings = Arc::new(surroundings);
+        let prepared = prepare(&board, &surroundings, first)?;
+        let executor = Executor::new(Arc::clone(&board), prepared, surroundings.clock.wall());
+        let (commands, orders) = sync_channel(limits::COMMANDS_MAX);
+        let runner = Runner::new(executor, orders, Arc::clone(&surroundings), first.to_owned());
+        let handle = thread::Builder::new()
+            .name("cnn-executor".to_owned())
+            .spawn(move || runner.run())
+            .map_err(StartError::Thread)?;
+        let thread = handle.thread().clone();
+        board.set_waker({
+            let thread = thread.clone();
+            Arc::new(move || thread.unpark())
+        });
+        let handle = Mutex::new(Some(handle));
+        Ok(Self { inner: Arc::new(Inner { board, surroundings, commands, thread, handle }) })
+    }
+
+    /// The policies there are.
+    pub fn policies(&self) -> &'static [Factory] {
+        self.inner.surroundings.policies
+    }
+
+    /// Makes the policy of this name decide. Answers when what is to be re-evaluated at once is done, or after a
+    /// bounded time; the rest is then `pending` and follows by itself. `by` is who asks, for the history.
+    ///
+    /// # Errors
+    /// When there is no such policy, it cannot be prepared, or too many earlier switches are still being carried
+    /// over. Nothing has changed then.
+    pub fn use_policy(
+        &self,
+        name: &str,
+        reevaluate: Reevaluate,
+        by: impl Into<Cow<'static, str>>,
+    ) -> Result<Switch, UseError> {
+        let clock = self.inner.surroundings.clock;
+        let begin = clock.now();
+        let next = prepare(&self.inner.board, &self.inner.surroundings, name)?;
+        let prepare_us = clock.now().since(begin);
+        self.switch(Some(next), Cause::Use, reevaluate, prepare_us, by.into())
+    }
+
+    /// Makes the policy before this one decide again, with the order it still has, and re-evaluates `reevaluate` of
+    /// the documents by it. Answers as [`Engine::use_policy`] does.
+    ///
+    /// # Errors
+    /// When there is no policy before.
+    pub fn roll_back(
+        &self,
+        reevaluate: Reevaluate,
+        by: impl Into<Cow<'static, str>>,
+    ) -> Result<Switch, UseError> {
+        self.switch(None, Cause::Rollback, reevaluate, 0, by.into())
+    }
+
+    /// What the executor is doing, and which policy is really deciding.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub fn status(&self) -> Result<Status, Stopped> {
+        self.ask(|executor| executor.status())
+    }
+
+    /// The switches so far, oldest first, with the traffic before and after each.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub fn history(&self) -> Result<Vec<Switch>, Stopped> {
+        let counted = (self.inner.surroundings.traffic)();
+        self.ask(move |executor| executor.history(counted))
+    }
+
+    /// The documents that go next.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub fn worst(&self, count: usize) -> Result<Vec<Line>, Stopped> {
+        self.ask(move |executor| executor.worst(count))
+    }
+
+    /// A document's place in the line to be evicted, with the policy that orders it; `None` when it is not there.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub fn rank_of(&self, id: SlotId) -> Result<Option<Rank>, Stopped> {
+        self.ask(move |executor| executor.rank_of(id))
+    }
+
+    /// Asks the executor something on its thread, between two turns and after it has heard of everything told so far.
+    /// Must take no longer than a turn does.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Executor) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (reply, answer) = sync_channel(1);
+        self.send(Command::Ask(Box::new(move |executor| {
+            // Whoever asked may have gone.
+            let _ = reply.send(question(executor));
+        })))?;
+        answer.recv().map_err(|_| Stopped)
+    }
+
+    /// Ends the executor's thread and waits for it. Requests go on with the built-in fallback.
+    pub fn shutdown(&self) {
+        let handle = self.inner.handle.lock().take();
+        if let Some(handle) = handle {
+            let _ = self.send(Command::Stop);
+            // A panic on that thread has been reported where it happened.
+            let _ = handle.join();
+        }
+    }
+
+    fn switch(
+        &self,
+        next: Option<Prepared>,
+        cause: Cause,
+        reevaluate: Reevaluate,
+        prepare_us: u64,
+        by: Cow<'static, str>,
+    ) -> Result<Switch, UseError> {
+        let surroundings = &self.inner.surroundings;
+        let moment =
+            Moment { by, at: surroundings.clock.wall(), counted: (surroundings.traffic)(), prepare_us };
+        let (reply, answer) = sync_channel(1);
+        self.send(Command::Switch(SwitchAsked { next, cause, reevaluate, moment, reply }))?;
+        Ok(answer.recv().map_err(|_| Stopped)??)
+    }
+
+    fn send(&self, command: Command) -> Result<(), Stopped> {
+        self.inner.commands.send(command).map_err(|_| Stopped)?;
+        self.inner.thread.unpark();
+        Ok(())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // With the channel closed the thread ends; without a bell it would notice late.
+        let (closed, _) = sync_channel(1);
+        drop(mem::replace(&mut self.commands, closed));
+        self.thread.unpark();
+    }
+}
+
+/// Builds the policy of this name.
+fn prepare(board: &Board, surroundings: &Surroundings, name: &str) -> Result<Prepared, UseError> {
+    let factory = surroundings.policies.iter().find(|factory| (factory.manifest)().name == name);
+    let factory = factory.ok_or_else(|| UseError::Unknown(name.chars().take(100).collect()))?;
+    Ok(Prepared::new(factory, surroundings.capacity, board.documents().slots_max())?)
+}

@@ -1,0 +1,239 @@
+//! The executor's thread: turns, slices, commands, and what to do when a policy fails.
+//!
+//! ```text
+//!   sleep <-> turn (events, victims) -> commands -> slice of carrying over -> answers due -> sleep
+//!                  | panic: start over from the columns with another policy
+//!                  | unfit: roll back
+//! ```
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::thread;
+use std::time::Duration;
+
+use cnn_core::policy::{
+    Budget, Cause, Executor, Moment, Prepared, Reevaluate, Retired, Switch, SwitchRefused, Turn,
+};
+
+use super::limits::{BUSY_WAIT_MAX, HEARING_TURNS_MAX, REEVALUATE_WAIT_MAX, SLEEP_MIN};
+use super::pace::{Carrying, Pace};
+use super::{Surroundings, prepare};
+
+/// What the handle asks for.
+pub(super) enum Command {
+    /// A question, answered between two turns.
+    Ask(Box<dyn FnOnce(&Executor) + Send>),
+    /// A switch.
+    Switch(SwitchAsked),
+    /// The end.
+    Stop,
+}
+
+/// A switch that somebody waits for.
+pub(super) struct SwitchAsked {
+    /// The policy to use; none to roll back.
+    pub(super) next: Option<Prepared>,
+    pub(super) cause: Cause,
+    pub(super) reevaluate: Reevaluate,
+    pub(super) moment: Moment,
+    pub(super) reply: SyncSender<Result<Switch, SwitchRefused>>,
+}
+
+/// A switch made, whose documents are being re-evaluated.
+struct Awaited {
+    reply: SyncSender<Result<Switch, SwitchRefused>>,
+    until: Duration,
+}
+
+/// The thread's state.
+pub(super) struct Runner {
+    executor: Executor,
+    commands: Receiver<Command>,
+    surroundings: Arc<Surroundings>,
+    /// The configured policy, which decides when another one has panicked and there is none before it.
+    first: String,
+    pace: Pace,
+    /// Switches not made yet, with the time at which they are refused.
+    asked: VecDeque<(SwitchAsked, Duration)>,
+    awaited: Option<Awaited>,
+}
+
+impl Runner {
+    pub(super) fn new(
+        executor: Executor,
+        commands: Receiver<Command>,
+        surroundings: Arc<Surroundings>,
+        first: String,
+    ) -> Self {
+        let (asked, awaited) = (VecDeque::new(), None);
+        Self { executor, commands, surroundings, first, pace: Pace::new(), asked, awaited }
+    }
+
+    /// Runs until it is stopped or nobody can ask any more.
+    pub(super) fn run(mut self) {
+        loop {
+            // A panic in a policy must not end eviction by policy: the panic hook has reported it.
+            let round = catch_unwind(AssertUnwindSafe(|| self.round()));
+            match round {
+                Ok(Some(Rest::Sleep(time))) => thread::park_timeout(time),
+                Ok(Some(Rest::No)) => {}
+                Ok(None) => return,
+                Err(_) => {
+                    self.start_over();
+                    // Should the next policy panic as well, then not all the time.
+                    thread::park_timeout(SLEEP_MIN);
+                }
+            }
+        }
+    }
+
+    /// One turn with all that belongs to it; `None` when it was the last.
+    fn round(&mut self) -> Option<Rest> {
+        let turn = self.turn();
+        loop {
+            match self.commands.try_recv() {
+                Ok(Command::Ask(question)) => {
+                    self.hear_all();
+                    question(&self.executor);
+                }
+                Ok(Command::Switch(switch)) => {
+                    self.asked.push_back((switch, self.surroundings.clock.elapsed() + BUSY_WAIT_MAX));
+                }
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => break,
+            }
+        }
+        self.switch_next();
+        let carrying = self.slice();
+        self.answer();
+        if let Some(retired) = self.executor.take_retired() {
+            drop_elsewhere(retired);
+        }
+        if turn.is_unfit {
+            self.replace_unfit();
+        }
+        Some(self.pace.after(turn, carrying).map_or(Rest::No, Rest::Sleep))
+    }
+
+    /// Events and victims, no carrying over.
+    fn turn(&mut self) -> Turn {
+        let now = self.surroundings.clock.now();
+        self.executor.turn(now, Budget { reevaluate: 0, background: 0, ..Budget::default() })
+    }
+
+    /// Hears of everything told before a question or a switch, so that the answer is about what the asker knows.
+    fn hear_all(&mut self) {
+        for _ in 0..HEARING_TURNS_MAX {
+            if !self.turn().is_pressed {
+                return;
+            }
+        }
+    }
+
+    /// Carries documents over for the time of a slice.
+    fn slice(&mut self) -> Carrying {
+        let is_asked = self.executor.is_reevaluating();
+        let (now, begin) = (self.surroundings.clock.now(), self.surroundings.clock.elapsed());
+        let slice = self.pace.slice();
+        let turn =
+            self.executor.turn(now, Budget { events: 0, picks: 0, reevaluate: slice, background: slice });
+        self.pace.sliced(turn.carried, self.surroundings.clock.elapsed().saturating_sub(begin));
+        match turn.is_draining {
+            // A switch that waits for room waits for the background.
+            true if is_asked || !self.asked.is_empty() => Carrying::Asked,
+            true => Carrying::Background,
+            false => Carrying::Nothing,
+        }
+    }
+
+    /// Makes the next switch asked for, if there is room for it.
+    fn switch_next(&mut self) {
+        let begin = self.surroundings.clock.elapsed();
+        let has_room = self.executor.has_room_for_switch();
+        let is_ready = |(switch, until): &mut (SwitchAsked, Duration)| {
+            has_room || switch.next.is_none() || begin >= *until
+        };
+        let Some((switch, _)) = self.asked.pop_front_if(is_ready) else { return };
+        let SwitchAsked { next, cause, reevaluate, moment, reply } = switch;
+        // A switch on top of another ends the other's re-evaluation.
+        self.answer_now();
+        self.hear_all();
+        let begin = self.surroundings.clock.elapsed();
+        let made = match next {
+            None => self.executor.roll_back(reevaluate, cause, moment),
+            Some(next) => self.executor.hand_over(next, reevaluate, moment).map_err(|(_, refused)| refused),
+        };
+        let took = self.surroundings.clock.elapsed().saturating_sub(begin);
+        match made {
+            Ok(_) => {
+                let handover_us = u64::try_from(took.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX);
+                self.executor.note_handover(handover_us);
+                self.awaited = Some(Awaited { reply, until: begin + REEVALUATE_WAIT_MAX });
+            }
+            Err(refused) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(Err(refused));
+            }
+        }
+    }
+
+    /// Answers the switch that is awaited when its re-evaluation is done, or has taken too long.
+    fn answer(&mut self) {
+        let is_due = |awaited: &Awaited| self.surroundings.clock.elapsed() >= awaited.until;
+        if !self.executor.is_reevaluating() || self.awaited.as_ref().is_some_and(is_due) {
+            self.answer_now();
+        }
+    }
+
+    fn answer_now(&mut self) {
+        if let Some(awaited) = self.awaited.take() {
+            let _ = awaited.reply.send(Ok(self.executor.last_switch()));
+        }
+    }
+
+    /// The deciding policy keeps returning wrong victims: back to the one before, or to the configured one.
+    fn replace_unfit(&mut self) {
+        let moment = self.moment("the executor: wrong victims");
+        if self.executor.roll_back(Reevaluate::All, Cause::Fault, moment).is_err()
+            && let Ok(next) = prepare(self.executor.board(), &self.surroundings, &self.first)
+        {
+            let moment = self.moment("the executor: wrong victims");
+            // Refused only while there are too many orders, and then it is tried again.
+            let _ = self.executor.hand_over(next, Reevaluate::All, moment);
+        }
+    }
+
+    /// A policy panicked: its order and all counts are in doubt, so everything is read again from the columns.
+    fn start_over(&mut self) {
+        let status = catch_unwind(AssertUnwindSafe(|| self.executor.status())).ok();
+        let before = status.and_then(|status| status.previous).map(|manifest| manifest.name.clone());
+        let names = [before.unwrap_or_default(), Cow::Owned(self.first.clone())];
+        let next =
+            names.iter().find_map(|name| prepare(self.executor.board(), &self.surroundings, name).ok());
+        let Some(next) = next else { return };
+        let (_, retired) = self.executor.start_over(next, self.moment("the executor: a policy panicked"));
+        drop_elsewhere(retired);
+    }
+
+    fn moment(&self, by: &'static str) -> Moment {
+        let Surroundings { clock, traffic, .. } = &*self.surroundings;
+        Moment { by: Cow::Borrowed(by), at: clock.wall(), counted: traffic(), prepare_us: 0 }
+    }
+}
+
+/// What follows a round.
+enum Rest {
+    Sleep(Duration),
+    No,
+}
+
+/// Frees the tables of policies that are no longer needed, which takes milliseconds for a million documents, and where
+/// a panic of theirs harms nobody.
+fn drop_elsewhere(retired: Retired) {
+    let spawned = thread::Builder::new().name("cnn-retire".to_owned()).spawn(move || drop(retired));
+    // Without a thread it was dropped here: the closure was not taken.
+    drop(spawned);
+}
