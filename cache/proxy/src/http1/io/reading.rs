@@ -208,7 +208,8 @@ impl Reading<'_> {
         if buffer.is_empty() && buffer.capacity() != block.bytes() {
             blocks::give_back(core::mem::replace(buffer, blocks::take(block)));
         } else if buffer.capacity() - buffer.len() < READ_BYTES_MIN {
-            buffer.reserve(block.bytes());
+            // Less than a block, so that a rest at its end moves to its front; more once that is the larger part.
+            buffer.reserve(buffer.len().max(block.bytes() / 2));
         }
         pin!(self.stream.read_buf(buffer)).poll(cx)
     }
