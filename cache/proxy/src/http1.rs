@@ -16,6 +16,8 @@ pub mod framing;
 pub mod head;
 pub mod io;
 pub mod method;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod write;
 
 pub use bad_message::BadMessage;

@@ -63,15 +63,11 @@ mod tests {
     use core::future::poll_fn;
 
     use super::*;
-
-    fn run(test: impl Future<Output = ()>) {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        builder.enable_time().start_paused(true).build().expect("a runtime").block_on(test);
-    }
+    use crate::http1::testing::run_with_paused_time;
 
     #[test]
     fn it_fires_when_it_was_last_set_to() {
-        run(async {
+        run_with_paused_time(async {
             let start = Instant::now();
             let mut deadline = Deadline::new();
             for (patience, expected) in [(10, 10), (3, 13), (20, 33)] {
@@ -91,7 +87,7 @@ mod tests {
 
     #[test]
     fn it_never_fires_when_it_is_not_set() {
-        run(async {
+        run_with_paused_time(async {
             let mut deadline = Deadline::new();
             deadline.set(Duration::from_secs(1));
             deadline.clear();

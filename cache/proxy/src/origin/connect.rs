@@ -129,21 +129,10 @@ mod tests {
     use std::cell::RefCell;
     use std::net::{Ipv4Addr, Ipv6Addr};
 
-    use tokio::net::TcpListener;
-
     use super::*;
+    use crate::http1::testing::{listen, run};
 
     const PATIENCE: Duration = Duration::from_secs(5);
-
-    fn run(test: impl Future<Output = ()>) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(test);
-    }
-
-    async fn listen() -> (TcpListener, SocketAddr) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-        let address = listener.local_addr().expect("bound");
-        (listener, address)
-    }
 
     /// An address where nobody listens.
     async fn dead() -> SocketAddr {

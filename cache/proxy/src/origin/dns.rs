@@ -12,6 +12,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use moka::sync::Cache;
+use parking_lot::RwLock;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
@@ -56,7 +57,8 @@ impl Default for DnsSettings {
 pub struct Resolver {
     lookup: Lookup,
     answers: Cache<String, Arc<OnceCell<Answer>>>,
-    settings: DnsSettings,
+    // Guards nothing but itself; read once per lookup.
+    settings: RwLock<DnsSettings>,
 }
 
 /// The addresses of a name; at least one.
@@ -80,8 +82,14 @@ impl Resolver {
     }
 
     fn with_lookup(settings: DnsSettings, lookup: Lookup) -> Self {
-        let answers = Cache::builder().max_capacity(DNS_NAMES_MAX).time_to_live(settings.found_for).build();
-        Self { lookup, answers, settings }
+        let answers = Cache::builder().max_capacity(DNS_NAMES_MAX).time_to_idle(FORGOTTEN_AFTER).build();
+        Self { lookup, answers, settings: RwLock::new(settings) }
+    }
+
+    /// Replaces the settings and forgets all answers.
+    pub fn set_settings(&self, settings: DnsSettings) {
+        *self.settings.write() = settings;
+        self.answers.invalidate_all();
     }
 
     /// The addresses of `host`, in the order of the system's preference; an address is its own. Several askers of one
@@ -107,13 +115,16 @@ impl Resolver {
     }
 
     async fn ask(&self, host: &str) -> Answer {
-        let lookup = (self.lookup)(host.to_owned());
-        let found = tokio::time::timeout(self.settings.patience, lookup).await;
+        let settings = *self.settings.read();
+        let found = tokio::time::timeout(settings.patience, (self.lookup)(host.to_owned())).await;
         let found = found.unwrap_or(Err(ResolveError::TimedOut));
-        let good_for = if found.is_ok() { self.settings.found_for } else { self.settings.failed_for };
+        let good_for = if found.is_ok() { settings.found_for } else { settings.failed_for };
         Answer { found, until: Instant::now() + good_for }
     }
 }
+
+/// Names nobody asks for make room after that long, whether or not their answers were good until then.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
 /// Longest name in DNS, with a final dot (RFC 1035 section 2.3.4).
 const NAME_BYTES_MAX: usize = 254;
@@ -144,11 +155,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-
-    fn run(test: impl Future<Output = ()>) {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        builder.enable_time().start_paused(true).build().expect("a runtime").block_on(test);
-    }
+    use crate::http1::testing::{run, run_with_paused_time};
 
     const FOUND: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -175,7 +182,7 @@ mod tests {
 
     #[test]
     fn many_askers_of_one_name_share_a_lookup() {
-        run(async {
+        run_with_paused_time(async {
             let (resolver, lookups) = resolver();
             let (a, b, c) = tokio::join!(resolver.resolve("a"), resolver.resolve("a"), resolver.resolve("b"));
             assert!([a, b, c].iter().all(|found| found.as_deref() == Ok(&[FOUND])));
@@ -185,7 +192,7 @@ mod tests {
 
     #[test]
     fn an_asker_who_leaves_does_not_take_the_lookup_along() {
-        run(async {
+        run_with_paused_time(async {
             let (resolver, _) = resolver();
             let impatient = tokio::time::timeout(Duration::from_millis(500), resolver.resolve("a"));
             let (gone, found) = tokio::join!(impatient, resolver.resolve("a"));
@@ -196,7 +203,7 @@ mod tests {
 
     #[test]
     fn answers_are_good_for_a_while() {
-        run(async {
+        run_with_paused_time(async {
             let (resolver, lookups) = resolver();
             for (wait, expected) in [(0, 1), (50, 1), (11, 2), (50, 2), (60, 3)] {
                 tokio::time::advance(Duration::from_secs(wait)).await;
@@ -208,7 +215,7 @@ mod tests {
 
     #[test]
     fn failures_are_repeated_for_a_short_while() {
-        run(async {
+        run_with_paused_time(async {
             let (resolver, lookups) = resolver();
             for (wait, expected) in [(0, 1), (2, 1), (2, 2)] {
                 tokio::time::advance(Duration::from_secs(wait)).await;
@@ -222,8 +229,23 @@ mod tests {
     }
 
     #[test]
+    fn new_settings_hold_from_the_next_request_on() {
+        run_with_paused_time(async {
+            let (resolver, lookups) = resolver();
+            resolver.resolve("a").await.expect("found");
+            let found_for = Duration::from_secs(5);
+            resolver.set_settings(DnsSettings { found_for, ..DnsSettings::default() });
+            for (wait, expected) in [(0, 2), (4, 2), (2, 3)] {
+                tokio::time::advance(Duration::from_secs(wait)).await;
+                resolver.resolve("a").await.expect("found");
+                assert_eq!(lookups.load(Ordering::Relaxed), expected, "after {wait} more seconds");
+            }
+        });
+    }
+
+    #[test]
     fn a_resolver_that_says_nothing_is_given_up() {
-        run(async {
+        run_with_paused_time(async {
             let start = Instant::now();
             assert_eq!(resolver().0.resolve("silent").await, Err(ResolveError::TimedOut));
             assert_eq!(start.elapsed(), DnsSettings::default().patience);
@@ -232,7 +254,7 @@ mod tests {
 
     #[test]
     fn addresses_are_not_looked_up_and_names_have_bounds() {
-        run(async {
+        run_with_paused_time(async {
             let (resolver, lookups) = resolver();
             assert_eq!(resolver.resolve("192.0.2.1").await.as_deref(), Ok(&[FOUND][..]));
             assert_eq!(resolver.resolve("::1").await.map(|found| found.len()), Ok(1));
@@ -244,14 +266,12 @@ mod tests {
 
     #[test]
     fn the_system_resolves_odd_spellings_of_addresses() {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(
-            async {
-                let resolver = Resolver::new(DnsSettings::default());
-                for odd in ["2130706433", "0x7f000001", "0177.0.0.1", "127.1"] {
-                    let found = resolver.resolve(odd).await;
-                    assert_eq!(found.as_deref(), Ok(&[IpAddr::V4(Ipv4Addr::LOCALHOST)][..]), "{odd}");
-                }
-            },
-        );
+        run(async {
+            let resolver = Resolver::new(DnsSettings::default());
+            for odd in ["2130706433", "0x7f000001", "0177.0.0.1", "127.1"] {
+                let found = resolver.resolve(odd).await;
+                assert_eq!(found.as_deref(), Ok(&[IpAddr::V4(Ipv4Addr::LOCALHOST)][..]), "{odd}");
+            }
+        });
     }
 }

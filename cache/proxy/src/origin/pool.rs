@@ -117,16 +117,10 @@ impl Idle {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
-
-    fn run(test: impl Future<Output = ()>) {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        builder.enable_all().start_paused(true).build().expect("a runtime").block_on(test);
-    }
+    use crate::http1::testing::{listen, run_with_paused_time};
 
     /// Connections to a listener of its own, with the other ends of them.
     struct Server {
@@ -136,8 +130,7 @@ mod tests {
 
     impl Server {
         async fn new() -> Self {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-            Self { listener, accepted: Vec::new() }
+            Self { listener: listen().await.0, accepted: Vec::new() }
         }
 
         async fn connect(&mut self) -> (Connection, SocketAddr) {
@@ -162,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_last_connection_used_is_used_first() {
-        run(async {
+        run_with_paused_time(async {
             let (mut server, pool, settings) = (Server::new().await, Pool::default(), Settings::default());
             let (a, b) = (Origin::new("a", 80), Origin::new("a", 81));
             let first = server.fill(&pool, &a, &settings).await;
@@ -176,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_connection_the_origin_closed_is_not_used() {
-        run(async {
+        run_with_paused_time(async {
             let (mut server, pool, settings) = (Server::new().await, Pool::default(), Settings::default());
             let origin = Origin::new("a", 80);
             let first = server.fill(&pool, &origin, &settings).await;
@@ -189,7 +182,7 @@ mod tests {
 
     #[test]
     fn old_and_dead_connections_are_swept() {
-        run(async {
+        run_with_paused_time(async {
             let (mut server, pool, settings) = (Server::new().await, Pool::default(), Settings::default());
             let (a, b) = (Origin::new("a", 80), Origin::new("b", 80));
             server.fill(&pool, &a, &settings).await;
@@ -205,7 +198,7 @@ mod tests {
 
     #[test]
     fn an_old_connection_is_not_used_even_unswept() {
-        run(async {
+        run_with_paused_time(async {
             let (mut server, pool, settings) = (Server::new().await, Pool::default(), Settings::default());
             let origin = Origin::new("a", 80);
             server.fill(&pool, &origin, &settings).await;
@@ -216,7 +209,7 @@ mod tests {
 
     #[test]
     fn connections_per_origin_are_bounded() {
-        run(async {
+        run_with_paused_time(async {
             let (mut server, pool) = (Server::new().await, Pool::default());
             let settings = Settings { idle_per_origin: 2, ..Settings::default() };
             let origin = Origin::new("a", 80);
@@ -230,7 +223,7 @@ mod tests {
 
     #[test]
     fn beyond_the_total_the_oldest_goes() {
-        run(async {
+        run_with_paused_time(async {
             let (mut server, pool, settings) = (Server::new().await, Pool::default(), Settings::default());
             let origins = ["a", "b", "c"].map(|host| Origin::new(host, 80));
             for origin in &origins {

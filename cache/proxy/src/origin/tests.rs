@@ -4,7 +4,7 @@ use core::future::poll_fn;
 use core::task::{Context, Poll};
 use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use cnn_core::fields::Fields;
@@ -14,17 +14,8 @@ use tokio::net::TcpListener;
 use super::dns::DnsSettings;
 use super::*;
 use crate::http1::io::ReadError;
-use crate::http1::{BadMessage, Body, BodyLength, Connection, Method};
-
-fn run(test: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(test);
-}
-
-/// With a clock that jumps to the next deadline whenever everybody waits.
-fn run_with_paused_time(test: impl Future<Output = ()>) {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().start_paused(true).build().expect("a runtime").block_on(test);
-}
+use crate::http1::testing::{listen, pair, run, run_with_paused_time};
+use crate::http1::{BadMessage, Body, BodyLength, Method};
 
 /// An origin that does what a test says, and the way to it.
 struct Script {
@@ -34,7 +25,7 @@ struct Script {
 
 impl Script {
     async fn new() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let (listener, _) = listen().await;
         let resolver = Arc::new(Resolver::new(DnsSettings::default()));
         Self { listener, origins: Origins::new(resolver, Box::new(|_| Ok(())), Settings::default()) }
     }
@@ -351,11 +342,7 @@ fn bodies_are_sent_as_they_come() {
 fn a_clients_body_and_trailers_are_passed_on() {
     run(async {
         let script = Script::new().await;
-        let client = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-        let address = client.local_addr().expect("bound");
-        let (ours, theirs) = tokio::join!(client.accept(), TcpStream::connect(address));
-        let (mut ours, mut theirs) =
-            (Connection::new(ours.expect("connected").0), theirs.expect("connected"));
+        let (mut ours, mut theirs) = pair().await;
         let serve = async {
             let mut stream = script.accept().await;
             read_until(&mut stream, "\r\n\r\n").await;
@@ -401,6 +388,28 @@ fn an_early_answer_comes_through_and_ends_the_connection() {
             assert!(!exchange.is_upload_done());
         };
         let (_stream, ()) = tokio::join!(serve, fetch);
+        assert_eq!(script.origins.idle_connections(), 0);
+    });
+}
+
+#[test]
+fn an_early_answer_is_read_even_if_the_origin_hangs_up_on_the_body() {
+    run(async {
+        let script = Script::new().await;
+        let serve = async {
+            let mut stream = script.accept().await;
+            answer(&mut stream, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno").await;
+            read_until(&mut stream, "!").await;
+        };
+        let fetch = async {
+            let large = "!".repeat(10_000_000).leak();
+            let pieces = Pieces::new(&[Some(large), Some(large)]);
+            let mut exchange =
+                script.origins.fetch(script.request(Method::Post, BodyLength::Chunked), pieces);
+            assert_eq!(read(&mut exchange).await.expect("read"), (413, "no".into()));
+            assert!(!exchange.is_upload_done());
+        };
+        tokio::join!(serve, fetch);
         assert_eq!(script.origins.idle_connections(), 0);
     });
 }
@@ -548,8 +557,8 @@ fn a_client_that_fails_is_told_from_an_origin_that_fails() {
 #[test]
 fn destinations_are_checked_by_address_however_they_are_spelt() {
     run(async {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
+        let (listener, address) = listen().await;
+        let port = address.port();
         let check: Check = Box::new(|address| match address.ip() {
             IpAddr::V4(ip) if ip.is_loopback() => Err(Denied("loopback")),
             IpAddr::V6(ip) if ip.to_canonical().is_loopback() => Err(Denied("loopback")),

@@ -315,6 +315,18 @@ fn malformed_responses_are_refused() {
     check_bad_response("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", BadMessage::CodingInHttp10);
 }
 
+#[test]
+fn a_response_head_is_bounded_like_a_request_head() {
+    let head = |lines: &str| response_to(Method::Get, format!("HTTP/1.1 200 OK\r\n{lines}\r\n").as_bytes());
+    let long = format!("X: {}\r\n", "a".repeat(HEAD_BYTES_MAX));
+    assert_eq!(head(&long).map(|_| ()), Err(BadMessage::HeadTooLarge));
+    assert_eq!(
+        head(&"X: a\r\n".repeat(FIELDS_MAX)).expect("well-formed").map(|head| head.fields.len()),
+        Some(FIELDS_MAX)
+    );
+    assert_eq!(head(&"X: a\r\n".repeat(FIELDS_MAX + 1)).map(|_| ()), Err(BadMessage::TooManyFields));
+}
+
 /// Bytes that matter to the grammar more often than others.
 fn random_bytes(rng: &mut fastrand::Rng, length: usize) -> Vec<u8> {
     const LIKELY: &[&[u8]] = &[

@@ -1,33 +1,13 @@
 //! Connections over real sockets on the loopback: deadlines, partial writes, half-closes and what buffers hold.
 
-use std::net::Ipv4Addr;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 use super::*;
 use crate::http1::BodyLength;
+use crate::http1::testing::{pair, run, run_with_paused_time};
 use crate::limits::{BODY_BLOCK_BYTES, HEAD_BLOCK_BYTES};
 
 const LONG: Duration = Duration::from_secs(60);
-
-fn run(test: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(test);
-}
-
-/// With a clock that jumps to the next deadline whenever everybody waits.
-fn run_with_paused_time(test: impl Future<Output = ()>) {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().start_paused(true).build().expect("a runtime").block_on(test);
-}
-
-/// A connection of ours and the peer's end of it.
-async fn pair() -> (Connection, TcpStream) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-    (Connection::new(accepted.expect("a connection").0), peer.expect("a connection"))
-}
 
 async fn request(connection: &mut Connection) -> Result<Option<String>, ReadError> {
     let head = connection.read_request(&HeadLimits::default(), LONG, LONG).await?;
