@@ -4,6 +4,8 @@ pub mod config;
 
 pub mod access;
 
+pub mod error_page;
+
 pub mod log;
 pub mod not_stored;
 pub mod signals;
