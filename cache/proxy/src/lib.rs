@@ -7,6 +7,7 @@ pub mod access;
 pub mod error_page;
 
 pub mod log;
+pub mod metrics;
 pub mod not_stored;
 pub mod signals;
 
