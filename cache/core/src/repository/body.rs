@@ -113,7 +113,9 @@ impl Body {
     pub fn bytes_from(&self, offset: u64, bytes_max: usize) -> Bytes {
         match &self.0 {
             Kind::Shared(shared) => match shared.piece(offset) {
-                Some((piece, start)) => piece.bytes.slice(start..piece.bytes.len().min(start + bytes_max)),
+                Some((piece, start)) => {
+                    piece.bytes.slice(start..piece.bytes.len().min(start.saturating_add(bytes_max)))
+                }
                 None => Bytes::new(),
             },
             _ => {
@@ -151,8 +153,11 @@ impl Shared {
     }
 }
 
-/// What the pieces of a shared body cost beside their bytes: the list's entry and the reference counts.
-pub(super) const PIECE_BYTES: u64 = (size_of::<Piece>() + 64) as u64;
+/// What a piece of a shared body costs beside its bytes: its entry in a list, which may have grown by doubling.
+pub(super) const PIECE_BYTES: u64 = 64;
+
+/// What a shared body costs beside its pieces.
+pub(super) const SHARED_BYTES: u64 = allocated_bytes((size_of::<Shared>() + 2 * size_of::<usize>()) as u64);
 
 #[cfg(test)]
 mod tests {

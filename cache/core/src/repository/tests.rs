@@ -1,5 +1,8 @@
 //! Storing, finding, updating and making room.
 
+mod model;
+mod threads;
+
 use std::sync::Arc;
 
 use super::testing::*;
