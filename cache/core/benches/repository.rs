@@ -7,18 +7,20 @@
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
+#[path = "../tests/footprint/documents.rs"]
+mod documents;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use cnn_core::fields::Fields;
-use cnn_core::policy::{Board, Budget, Context, Event, Executor, HitEvents, KeyPolicy, Kind, Manifest};
-use cnn_core::policy::{Prepared, Replacement};
-use cnn_core::repository::{Config, Fetched, Join, Repository, Sharing};
-use cnn_core::rfc9111::{Facts, ResponseFacts, Times, VariantKey};
-use cnn_core::time::{Tick, UnixSecs};
+use cnn_core::policy::{Board, Budget};
+use cnn_core::repository::{Config, Repository};
+use cnn_core::time::Tick;
 use tikv_jemalloc_ctl::{epoch, stats};
+
+use documents::{allocated, executor, fetched, key, store};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -26,11 +28,6 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const BODY_BYTES: usize = 1024;
 const LOOKUPS: usize = 2_000_000;
 const BATCH: usize = 100;
-
-fn allocated() -> usize {
-    epoch::advance().expect("jemalloc has statistics");
-    stats::allocated::read().expect("jemalloc has statistics")
-}
 
 fn resident() -> usize {
     epoch::advance().expect("jemalloc has statistics");
@@ -50,79 +47,6 @@ fn ns_each(count: usize, mut run: impl FnMut(usize)) -> f64 {
     batches.get(batches.len() / 2).copied().unwrap_or_default()
 }
 
-/// About 50 bytes, as URLs of images and modules are.
-fn key(n: usize) -> String {
-    format!("http://www{}.example.com/assets/2024/{n:08x}.png", n % 10)
-}
-
-/// Ten lines, three of them the document's own.
-fn fetched(n: usize) -> Fetched {
-    let at = 1_700_000_000 + n as i64;
-    let date = |at: i64| String::from_utf8_lossy(&cnn_core::rfc9111::date::format(UnixSecs(at))).into_owned();
-    let (etag, age) = (format!("\"{:x}-{:x}\"", 0x6553_1234_0000 + n, 0x1_0000 + n), n as i64 * 37 % 100_000_000);
-    let fields: Fields = [
-        ("Server", "nginx/1.24.0"),
-        ("Date", &date(at)),
-        ("Content-Type", ["image/png", "text/css", "application/javascript"][n % 3]),
-        ("Last-Modified", &date(at - age)),
-        ("ETag", &etag),
-        ("Cache-Control", "public, max-age=86400"),
-        ("Accept-Ranges", "bytes"),
-        ("Access-Control-Allow-Origin", "*"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
-    ]
-    .into_iter()
-    .collect();
-    let times = Times::at(UnixSecs(at));
-    let facts = Facts::of(&ResponseFacts::of(200, &fields, times.response), times);
-    Fetched {
-        status: 200,
-        reason: Bytes::from_static(b"OK"),
-        facts,
-        variant: VariantKey::default(),
-        fields,
-        sharing: Sharing::Stored,
-        length: Some(BODY_BYTES as u64),
-        fresh_until: Tick::from_secs(86_400),
-        ttfb_us: 500,
-        origin: 1,
-        path_class: 0,
-    }
-}
-
-/// Fetches and stores one document, as a worker would.
-fn store(repository: &Arc<Repository>, key: &str, fetched: Fetched, body: &[u8]) {
-    let Join::Lead(mut lead, _) = repository.join(key, &Fields::new(), None) else { return };
-    lead.head(fetched).expect("it is to be stored");
-    lead.append(body);
-    lead.finish(Fields::new(), Tick(1), 1000).expect("there is room");
-}
-
-/// Least recently used first.
-struct LastUse;
-
-impl KeyPolicy for LastUse {
-    fn key(&mut self, context: &Context<'_>, event: &Event) -> f64 {
-        context.documents.last_used(event.slot).0 as f64
-    }
-}
-
-fn executor(board: &Arc<Board>) -> Executor {
-    let manifest = Manifest {
-        name: "last-use".into(),
-        summary: "".into(),
-        paper: "".into(),
-        kind: Kind::Key,
-        hit_events: HitEvents::Unneeded,
-        goals: &[],
-    };
-    let built = Replacement::Key(Box::new(LastUse));
-    let slots_max = board.documents().slots_max();
-    let first = Prepared::from_parts(manifest, built, slots_max).expect("it is of its kind");
-    Executor::new(Arc::clone(board), first, UnixSecs(0))
-}
-
 fn main() {
     let documents = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000);
     let body = vec![7; BODY_BYTES];
@@ -132,9 +56,9 @@ fn main() {
     let mut executor = executor(&board);
     let repository = Arc::new(Repository::new(&config, board));
     let empty = allocated();
-    let making = ns_each(documents / 10, |n| drop(black_box((key(n), fetched(n)))));
+    let making = ns_each(documents / 10, |n| drop(black_box((key(n), fetched(n, BODY_BYTES)))));
     let storing = ns_each(documents, |n| {
-        store(&repository, &key(n), fetched(n), &body);
+        drop(store(&repository, &key(n), fetched(n, BODY_BYTES), &body));
         if n % 100_000 == 0 {
             executor.turn(Tick(1), Budget::UNBOUNDED);
         }
@@ -178,7 +102,7 @@ fn main() {
 
     repository.set_limit(repository.budget().used());
     let replacing = ns_each(200_000, |n| {
-        store(&repository, &key(documents + n), fetched(documents + n), &body);
+        drop(store(&repository, &key(documents + n), fetched(documents + n, BODY_BYTES), &body));
         if n % BATCH == 0 {
             executor.turn(Tick(2), Budget::UNBOUNDED);
         }
@@ -186,4 +110,3 @@ fn main() {
     println!("ns to store one when full: {:.0}", replacing - making);
     println!("{:?}", repository.usage());
 }
-

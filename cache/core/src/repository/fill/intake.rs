@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::body::{Body, PIECE_BYTES};
+use super::super::body::{Body, PIECE_BYTES, SHARED_BYTES};
 use super::super::budget::{Charge, allocated_bytes};
 use crate::limits::{BODY_SMALL_MAX, PIECE_BYTES_MAX, PIECE_BYTES_MIN, PIECE_CUT_MIN, SEAL_BYTES_MIN};
 
@@ -101,6 +101,7 @@ impl Intake {
         let charged = if self.tail.capacity() == 0 { self.tail_charged } else { bytes.len() as u64 };
         let charged = charged.min(self.tail_charged);
         self.tail_charged -= charged;
+        self.charge.grow_forced(PIECE_BYTES);
         self.sealed += bytes.len() as u64;
         self.pieces.push_back(Piece { end: self.sealed, bytes, charged });
     }
@@ -110,7 +111,7 @@ impl Intake {
         let mut kept = self.charge.bytes();
         while let Some(piece) = self.pieces.pop_front_if(|piece| piece.end <= offset) {
             self.start = piece.end;
-            kept = kept.saturating_sub(piece.charged);
+            kept = kept.saturating_sub(piece.charged + PIECE_BYTES);
         }
         self.charge.shrink_to(kept);
     }
@@ -124,6 +125,7 @@ impl Intake {
         }
         self.trim();
         self.seal();
+        self.charge.grow_forced(SHARED_BYTES);
         let body =
             Body::shared(self.pieces.iter().map(|piece| piece.bytes.clone()), self.charge.split(u64::MAX));
         (body, self.charge.split(0))
@@ -137,9 +139,12 @@ impl Intake {
             return;
         }
         let last = self.copy_from(self.tail_start);
-        while self.pieces.pop_back_if(|piece| piece.end > self.tail_start).is_some() {}
+        let mut saved = allocated_bytes(used + unused) - allocated_bytes(used);
+        while self.pieces.pop_back_if(|piece| piece.end > self.tail_start).is_some() {
+            saved += PIECE_BYTES;
+        }
         self.sealed = self.tail_start;
-        self.charge.shrink_to(self.charge.bytes() - (allocated_bytes(used + unused) - allocated_bytes(used)));
+        self.charge.shrink_to(self.charge.bytes().saturating_sub(saved));
         self.tail = BytesMut::from(&last[..]);
     }
 
@@ -176,7 +181,10 @@ fn class_below(bytes: u64) -> u64 {
     bytes - bytes % step
 }
 
+/// What counting the references to an allocation takes: `bytes` does it in an allocation of its own.
+const COUNTED_BYTES: u64 = 48;
+
 /// What a tail of `tail_bytes` is charged.
 pub(super) fn tail_charge(tail_bytes: usize) -> u64 {
-    allocated_bytes(tail_bytes as u64) + PIECE_BYTES
+    allocated_bytes(tail_bytes as u64) + COUNTED_BYTES
 }
