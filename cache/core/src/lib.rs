@@ -2,9 +2,11 @@
 //! time and randomness are arguments, so that a live proxy, a trace replay and a seeded simulation run the same code.
 //!
 //! The modules, in the order a request meets them:
-//! [`fields`] (header fields as received), [`rfc9111`] (what HTTP allows), [`repository`] (what is stored),
+//! [`fields`] (header fields as received), [`rfc9111`] (what HTTP allows), [`exchange`] (the life of a request by
+//! these rules), [`repository`] (what is stored),
 //! [`policy`] (what is evicted next, and how that is changed while it runs).
 
+pub mod exchange;
 pub mod fields;
 pub mod limits;
 pub mod policy;

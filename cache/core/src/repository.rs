@@ -255,6 +255,12 @@ impl Repository {
         removed.len()
     }
 
+    /// Whether any variant of a key is stored.
+    pub fn has(&self, key: &str) -> bool {
+        let hash = self.index.hash(key);
+        self.index.read(hash).variants(hash, key).next().is_some()
+    }
+
     /// Every stored variant of a key, in no particular order.
     pub fn variants(&self, key: &str) -> Vec<Arc<Stored>> {
         let hash = self.index.hash(key);

@@ -37,6 +37,20 @@ impl FillLead {
         self.fill.key()
     }
 
+    /// Whether the response is being stored, as far as can be told now.
+    pub fn is_storing(&self) -> bool {
+        matches!(self.fill.flow.lock().phase, Phase::Storing(_))
+    }
+
+    /// Bytes of the body that came so far.
+    pub fn received(&self) -> u64 {
+        match &self.fill.flow.lock().content {
+            Content::Arriving(intake) => intake.end(),
+            Content::Stored(stored) => stored.body().len(),
+            Content::Loose(body, _) => body.len(),
+        }
+    }
+
     /// The head has come. Says whether the response is to be stored, and if not, why; that may still change to not.
     pub fn head(&mut self, fetched: Fetched) -> Result<(), Unstored> {
         let too_large = fetched.length.is_some_and(|length| length > self.repository.object_bytes_max());
