@@ -279,7 +279,7 @@ fn check_target(target: &[u8]) -> Result<(), BadMessage> {
 
 fn request(line: RequestLine, head: Bytes, lines: usize) -> Result<RequestHead, BadMessage> {
     let RequestLine { method_end, target_end, version } = line;
-    let method = Method::parse(&head[..method_end]).ok_or(BadMessage::StartLine)?;
+    let method = Method::parse(&head[..method_end]).map_err(|_| BadMessage::StartLine)?;
     let target = head.slice(method_end + 1..target_end);
     let wire_bytes = head.len();
     let fields = fields(head, target_end + 1 + version.as_str().len() + 2, lines)?;
