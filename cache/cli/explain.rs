@@ -26,21 +26,18 @@ impl Explain {
 }
 
 fn render(explanation: &Explanation) -> String {
-    let Explanation { url, stored, rule, variants, evicted_before, policy } = explanation;
+    let Explanation { url, stored, rule, variants, fetches, policy } = explanation;
     let stored =
         if *stored { format!("yes, {}", plural(variants.len() as u64, "variant")) } else { "no".to_owned() };
     let mut text = pairs([
         ("document", Some(url.clone())),
         ("stored", Some(stored)),
         ("because", (!rule.is_empty()).then(|| rule.clone())),
+        ("fetched", (*fetches > 0).then(|| "now".to_owned())),
     ]);
     for variant in variants {
         text.push('\n');
         text.push_str(&render_variant(variant, policy));
-    }
-    if !evicted_before.is_empty() {
-        text.push_str("\nevicted before it\n");
-        text.extend(evicted_before.iter().map(|url| format!("  {url}\n")));
     }
     text
 }
@@ -75,6 +72,7 @@ fn render_variant(variant: &Variant, policy: &str) -> String {
         ("used", Some(used)),
         ("order", Some(order)),
         ("rank", rank),
+        ("after", list(&variant.evicted_before)),
     ])
 }
 
@@ -99,7 +97,7 @@ mod tests {
                 "policy": "gdsf", "variants": [{"selected_by": ["accept-encoding: gzip"], "status": 200,
                 "state": "fresh", "age_secs": 30, "lifetime_secs": 600, "lifetime_from": "max-age",
                 "validators": ["etag"], "body_bytes": 1000, "bytes": 1300, "uses": 4, "idle_secs": 3, "before": 2, "precision": "exact",
-                "ordered_by": "lru"}], "evicted_before": ["http://a.test/1", "http://a.test/2"]}"#,
+                "ordered_by": "lru", "evicted_before": ["http://a.test/1", "http://a.test/2"]}]}"#,
         )
         .unwrap();
         let expected = "\
@@ -115,10 +113,7 @@ size        1000 B of body, 1.3 KiB charged
 used        4 times, last 3 s ago
 order       lru, not yet re-evaluated by gdsf
 rank        2 documents go before it
-
-evicted before it
-  http://a.test/1
-  http://a.test/2
+after       http://a.test/1, http://a.test/2
 ";
         assert_eq!(render(&explanation), expected);
     }

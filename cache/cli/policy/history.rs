@@ -47,7 +47,7 @@ fn render(history: &reply::History) -> String {
             micros(switched.handover_us),
             change(switch.before.hit_ratio, switch.after.hit_ratio),
             change(switch.before.byte_hit_ratio, switch.after.byte_hit_ratio),
-            switch.by.clone().unwrap_or_else(|| switch.cause.clone()),
+            switch.by.clone(),
         ]);
     }
     table.render()
@@ -69,7 +69,7 @@ mod tests {
     fn each_switch_is_a_line_with_ratios_before_and_after() {
         let history: reply::History = serde_json::from_str(
             r#"{"switches": [
-                {"token": "1", "policy": "lru", "previous_policy": null, "ago_secs": 700, "cause": "start", "by": null,
+                {"token": "1", "policy": "lru", "previous_policy": null, "ago_secs": 700, "cause": "start", "by": "configuration",
                  "after": {"requests": 100, "hit_ratio": 0.551, "byte_hit_ratio": 0.48}},
                 {"token": "2", "policy": "gdsf", "previous_policy": "lru", "carried": 102334, "reevaluated": 20467,
                  "pending": 81867, "prepare_us": 1240, "handover_us": 18, "at": 1763663729, "ago_secs": 303,
@@ -82,7 +82,7 @@ mod tests {
 token          ago  switch       carried  re-evaluated  pending  hand-over  hits before, after  \
 bytes before, after  by
     1  11 min 40 s  lru                0             0        0       0 us  - -> 55.1 %         \
-- -> 48.0 %          start
+- -> 48.0 %          configuration
     2    5 min 3 s  lru -> gdsf  102,334        20,467   81,867      18 us  55.1 % -> 61.3 %    \
 48.0 % -> 40.2 %     uid=0 pid=7
 ";

@@ -2,22 +2,25 @@
 //! a running proxy comes through here; nothing here runs on a worker's thread.
 //!
 //! The modules in the order a command meets them: [`command`] (the one table), `socket` (where, and for whom),
-//! `server` (bytes, bounds, deadlines), `arguments`, `handler`, [`control`] (what is asked of the proxy), [`reply`]
-//! (what is answered), `audit` (what is written down), [`client`].
+//! `server` (bytes, bounds, deadlines), `arguments`, `handler`, [`control`] (what is asked of the proxy), `live` and
+//! `explain` (the proxy that is asked), [`reply`] (what is answered), `audit` (what is written down), [`client`].
 
 mod arguments;
 mod audit;
 pub mod client;
 pub mod command;
 pub mod control;
+mod explain;
 #[cfg(test)]
 mod fake;
 mod handler;
 mod limits;
+mod live;
 pub mod reply;
 mod server;
 mod socket;
 
 pub use audit::Peer;
+pub use live::{Counted, Live};
 pub use server::AdminServer;
 pub use socket::{BindError, SOCKET_ENV, Socket, default_path};

@@ -1,5 +1,5 @@
 //! What the admin socket asks of the proxy it stands in. One trait, so that the socket is tested without a proxy and
-//! knows nothing of workers, engine and repository.
+//! knows nothing of workers, engine and repository. Every answer may be a refusal: a proxy may be on its way down.
 
 use cnn_core::policy::Reevaluate;
 
@@ -11,17 +11,17 @@ use super::reply::{
 /// The running proxy, seen from the admin socket. Calls may block for a while: they are made on threads kept for it.
 pub trait Control: Send + Sync + 'static {
     /// `GET /status`
-    fn status(&self) -> Status;
+    fn status(&self) -> Result<Status, Refusal>;
 
     /// `GET /top`
-    fn top(&self) -> Top;
+    fn top(&self) -> Result<Top, Refusal>;
 
     /// `GET /policies`
-    fn policies(&self) -> PolicyList;
+    fn policies(&self) -> Result<PolicyList, Refusal>;
 
     /// `GET /policies/{name}`; refused when there is no such policy.
     fn policy(&self, name: &str) -> Result<Policy, Refusal> {
-        let list = self.policies();
+        let list = self.policies()?;
         let known: Vec<&str> = list.policies.iter().map(|policy| policy.name.as_str()).collect();
         let found = list.policies.iter().find(|policy| policy.name == name).cloned();
         found.ok_or_else(|| Refusal::unknown("policy", "name", name, known))
@@ -34,13 +34,16 @@ pub trait Control: Send + Sync + 'static {
     fn rollback(&self, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal>;
 
     /// `GET /policy/history`
-    fn history(&self) -> History;
+    fn history(&self) -> Result<History, Refusal>;
 
     /// `GET /switch/{token}`; refused when the token names no switch that is remembered.
-    fn switch(&self, token: &str) -> Result<Switch, Refusal>;
+    fn switch(&self, token: &str) -> Result<Switch, Refusal> {
+        let found = self.history()?.switches.into_iter().find(|switch| switch.switched.token == token);
+        found.ok_or_else(|| Refusal::unknown("switch", "token", token, []))
+    }
 
     /// The `limit` documents that would be evicted next.
-    fn worst(&self, limit: usize) -> Worst;
+    fn worst(&self, limit: usize) -> Result<Worst, Refusal>;
 
     /// Forgets every variant of a document; refused when the URL is none the cache could hold.
     fn purge(&self, url: &str) -> Result<Purged, Refusal>;

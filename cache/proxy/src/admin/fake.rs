@@ -34,24 +34,24 @@ impl Fake {
 }
 
 impl Control for Fake {
-    fn status(&self) -> Status {
+    fn status(&self) -> Result<Status, Refusal> {
         let policy = self.used().last().map_or("lru".to_owned(), |(name, ..)| name.clone());
-        Status { policy, requests: 4, hits: 3, hit_ratio: 0.75, ..Status::default() }
+        Ok(Status { policy, requests: 4, hits: 3, hit_ratio: 0.75, ..Status::default() })
     }
 
-    fn top(&self) -> Top {
-        Top { status: self.status(), ..Top::default() }
+    fn top(&self) -> Result<Top, Refusal> {
+        Ok(Top { status: self.status()?, ..Top::default() })
     }
 
-    fn policies(&self) -> PolicyList {
+    fn policies(&self) -> Result<PolicyList, Refusal> {
         let policy =
             |name: &str| Policy { name: name.to_owned(), kind: "key".to_owned(), ..Policy::default() };
         let policies = ["gdsf", "lfu-da", "lru"].map(policy).into();
-        PolicyList { policy: self.status().policy, previous_policy: None, policies }
+        Ok(PolicyList { policy: self.status()?.policy, previous_policy: None, policies })
     }
 
     fn use_policy(&self, name: &str, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal> {
-        let previous_policy = self.status().policy;
+        let previous_policy = self.status()?.policy;
         self.used.lock().expect("no test panics with it").push((name.to_owned(), reevaluate, by));
         let token = self.used().len().to_string();
         let previous_policy = Some(previous_policy);
@@ -62,18 +62,14 @@ impl Control for Fake {
         Err(Refusal::new(Fault::Failed, "there was no switch yet"))
     }
 
-    fn history(&self) -> History {
-        History::default()
+    fn history(&self) -> Result<History, Refusal> {
+        Ok(History::default())
     }
 
-    fn switch(&self, token: &str) -> Result<Switch, Refusal> {
-        Err(Refusal::unknown("switch", "token", token, []))
-    }
-
-    fn worst(&self, limit: usize) -> Worst {
+    fn worst(&self, limit: usize) -> Result<Worst, Refusal> {
         let held = self.held.lock().expect("no test panics with it");
         let _released = self.released.wait_while(held, |held| *held).expect("no test panics with it");
-        Worst { policy: limit.to_string(), documents: Vec::new() }
+        Ok(Worst { policy: limit.to_string(), documents: Vec::new() })
     }
 
     fn purge(&self, url: &str) -> Result<Purged, Refusal> {

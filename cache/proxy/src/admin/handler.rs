@@ -116,9 +116,9 @@ fn perform(
     peer: Peer,
 ) -> Result<Done, Refusal> {
     Ok(match command.verb {
-        Verb::Status => Done::read(&control.status()),
-        Verb::Top => Done::read(&control.top()),
-        Verb::PolicyList => Done::read(&control.policies()),
+        Verb::Status => Done::read(&control.status()?),
+        Verb::Top => Done::read(&control.top()?),
+        Verb::PolicyList => Done::read(&control.policies()?),
         Verb::PolicyShow => Done::read(&control.policy(arguments.required("name")?)?),
         Verb::PolicyUse => {
             let name = control.policy(arguments.required("name")?)?.name;
@@ -126,10 +126,10 @@ fn perform(
             Done::switched(&control.use_policy(&name, reevaluate, peer)?)
         }
         Verb::PolicyRollback => Done::switched(&control.rollback(arguments.reevaluate("reevaluate")?, peer)?),
-        Verb::PolicyHistory => Done::read(&control.history()),
+        Verb::PolicyHistory => Done::read(&control.history()?),
         Verb::PolicyWatch => Done::read(&control.switch(arguments.required("token")?)?),
         Verb::PolicyWorst => {
-            Done::read(&control.worst(arguments.count("limit", WORST_DEFAULT, WORST_MAX)?))
+            Done::read(&control.worst(arguments.count("limit", WORST_DEFAULT, WORST_MAX)?)?)
         }
         Verb::Purge => {
             let purged = control.purge(arguments.required("url")?)?;

@@ -144,13 +144,13 @@ pub struct Switch {
     #[serde(flatten)]
     pub switched: Switched,
     /// When, in seconds since 1970.
-    pub at: u64,
+    pub at: i64,
     /// The same, in seconds before now.
     pub ago_secs: u64,
-    /// Why: `start`, `use`, `rollback`, or `unfit` when the policy before kept returning wrong victims.
+    /// Why: `start`, `use`, `rollback`, or `fault` when the policy before failed.
     pub cause: String,
-    /// Who asked: `uid=1000 pid=4242`; none where the proxy did it by itself.
-    pub by: Option<String>,
+    /// Who asked: `uid=1000 pid=4242`, or what part of the proxy.
+    pub by: String,
     /// From the switch before to this switch.
     pub before: Effectiveness,
     /// From this switch to the next, or to now.
@@ -223,8 +223,8 @@ pub struct Explanation {
     pub rule: String,
     /// What is stored.
     pub variants: Vec<Variant>,
-    /// Documents that are evicted before any of them, the first to go first; the nearest where there are many.
-    pub evicted_before: Vec<String>,
+    /// Fetches of it going on.
+    pub fetches: u64,
     /// The policy deciding.
     pub policy: String,
 }
@@ -237,7 +237,7 @@ pub struct Variant {
     pub selected_by: Vec<String>,
     /// Status code.
     pub status: u16,
-    /// `fresh`, `stale`, `filling`.
+    /// `fresh`, `stale`, `validated at each use`.
     pub state: String,
     /// RFC 9111 section 4.2.3.
     pub age_secs: u64,
@@ -259,6 +259,8 @@ pub struct Variant {
     pub before: Option<u64>,
     /// How well that is known: `exact`, `estimate`, `at-least`.
     pub precision: String,
+    /// URLs of the few evicted right before it, the nearest last; none where the order does not tell.
+    pub evicted_before: Vec<String>,
     /// The policy that orders it.
     pub ordered_by: String,
 }

@@ -132,6 +132,19 @@ impl Executor {
         }
     }
 
+    /// The policy that orders a document; `None` when the executor does not know it.
+    pub fn policy_of(&self, id: SlotId) -> Option<Arc<Manifest>> {
+        if !self.owners.is_generation(id.slot, id.generation) {
+            return None;
+        }
+        let instance = match self.owners.of(id.slot) {
+            Owner::Nobody => None,
+            Owner::Offered => self.with_serial(self.offered.get(id.slot).map(|pick| pick.serial)),
+            Owner::Instance(number) => self.instances().find(|instance| instance.id == number),
+        };
+        instance.map(|instance| Arc::clone(&instance.manifest))
+    }
+
     /// Checks the executor's books against the columns: every resident document has one owner, every owner's count is
     /// right, and (with `orders`) every order holds what it is said to hold. For tests, and for doubts; takes as long
     /// as there are slots. Events not heard yet make it fail.

@@ -1,0 +1,257 @@
+//! The running proxy behind the admin socket: asks the policy engine, the repository and the counters, and puts what
+//! they say into replies. Runs on the admin socket's own threads; only the engine is waited for.
+
+use std::sync::Arc;
+
+use cnn_core::policy::{self, Manifest, Reevaluate, SlotId, SwitchRefused};
+use cnn_core::repository::Repository;
+use cnn_core::rfc9111::Target;
+use cnn_core::time::Tick;
+
+use super::audit::Peer;
+use super::control::Control;
+use super::explain::explain;
+use super::reply::*;
+use crate::clock::Clock;
+use crate::engine::{Engine, Stopped, UseError};
+use crate::not_stored::NotStored;
+
+/// What the admin socket is given of the proxy.
+pub struct Live {
+    /// The policy engine.
+    pub engine: Engine,
+    /// What is stored.
+    pub repository: Arc<Repository>,
+    /// Why what is not stored is not.
+    pub not_stored: Arc<NotStored>,
+    /// The clocks.
+    pub clock: Clock,
+    /// Worker threads.
+    pub workers: usize,
+    /// Addresses clients connect to.
+    pub listen: Vec<String>,
+    /// Reads what was counted so far.
+    pub counted: Box<dyn Fn() -> Counted + Send + Sync>,
+}
+
+/// What the proxy counted since it started.
+#[derive(Clone, Debug, Default)]
+pub struct Counted {
+    /// Requests answered.
+    pub requests: u64,
+    /// Of these, from the cache.
+    pub hits: u64,
+    /// Bytes sent to clients.
+    pub sent_bytes: u64,
+    /// Of these, from the cache.
+    pub hit_bytes: u64,
+    /// Upper bounds of the buckets below, microseconds, rising.
+    pub bucket_bounds_us: Vec<u64>,
+    /// Responses from the cache by the time they took.
+    pub hit_buckets: Vec<u64>,
+    /// Responses that took an origin.
+    pub miss_buckets: Vec<u64>,
+}
+
+/// Switches the live view is told.
+const TOP_SWITCHES: usize = 8;
+
+impl Control for Live {
+    fn status(&self) -> Result<Status, Refusal> {
+        Ok(self.status_of((self.counted)(), self.engine.status()?))
+    }
+
+    fn top(&self) -> Result<Top, Refusal> {
+        let counted = (self.counted)();
+        let mut switches = self.history()?.switches;
+        switches.drain(..switches.len().saturating_sub(TOP_SWITCHES));
+        Ok(Top {
+            bucket_bounds_us: counted.bucket_bounds_us.clone(),
+            hit_buckets: counted.hit_buckets.clone(),
+            miss_buckets: counted.miss_buckets.clone(),
+            status: self.status_of(counted, self.engine.status()?),
+            switches,
+        })
+    }
+
+    fn policies(&self) -> Result<PolicyList, Refusal> {
+        let status = self.engine.status()?;
+        let (deciding, previous) = (name(&status.policy), status.previous.as_deref().map(name));
+        let role = |name: &str| match name {
+            name if name == deciding => Some("deciding".to_owned()),
+            name if Some(name) == previous.as_deref() => Some("previous".to_owned()),
+            _ => None,
+        };
+        let manifests = self.engine.policies().iter().map(|factory| (factory.manifest)());
+        let policies = manifests.map(|manifest| Policy {
+            role: role(&manifest.name),
+            name: name(&manifest),
+            summary: manifest.summary.into_owned(),
+            kind: manifest.kind.as_str().to_owned(),
+            hit_events: manifest.hit_events == policy::HitEvents::Needed,
+            goals: manifest.goals.iter().map(|goal| goal.as_str().to_owned()).collect(),
+            paper: manifest.paper.into_owned(),
+        });
+        Ok(PolicyList { policies: policies.collect(), policy: deciding, previous_policy: previous })
+    }
+
+    fn use_policy(&self, name: &str, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal> {
+        Ok(switched(&self.engine.use_policy(name, reevaluate, by.to_string())?))
+    }
+
+    fn rollback(&self, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal> {
+        Ok(switched(&self.engine.roll_back(reevaluate, by.to_string())?))
+    }
+
+    fn history(&self) -> Result<History, Refusal> {
+        let now = self.clock.wall();
+        let switches = self.engine.history()?;
+        let switches = switches.iter().map(|switch| Switch {
+            switched: switched(switch),
+            at: switch.at.0,
+            ago_secs: now.since(switch.at),
+            cause: switch.cause.as_str().to_owned(),
+            by: switch.by.clone().into_owned(),
+            before: effectiveness(switch.before),
+            after: effectiveness(switch.after),
+        });
+        Ok(History { switches: switches.collect() })
+    }
+
+    fn worst(&self, limit: usize) -> Result<Worst, Refusal> {
+        let (status, lines) = (self.engine.status()?, self.engine.worst(limit)?);
+        let now = self.clock.now();
+        let documents = (1..).zip(&lines).map(|(rank, line)| Candidate {
+            rank,
+            url: self.url_of(line.id),
+            bytes: line.document.size,
+            uses: line.document.uses,
+            idle_secs: idle_secs(line.document.last_used, now),
+            ordered_by: name(&line.policy),
+            value: line.value,
+        });
+        Ok(Worst { policy: name(&status.policy), documents: documents.collect() })
+    }
+
+    fn purge(&self, url: &str) -> Result<Purged, Refusal> {
+        let key = key(url)?;
+        let bytes = self.repository.variants(&key).iter().map(|stored| stored.charged_bytes()).sum();
+        let variants = self.repository.purge(&key) as u64;
+        Ok(Purged { url: key, variants, bytes })
+    }
+
+    fn explain(&self, url: &str) -> Result<Explanation, Refusal> {
+        explain(self, key(url)?)
+    }
+}
+
+impl Live {
+    /// The URL of a document, if it is still there.
+    pub(super) fn url_of(&self, id: SlotId) -> Option<String> {
+        let stored = self.repository.by_slot(id.slot)?;
+        (stored.id() == id).then(|| stored.key().to_owned())
+    }
+
+    fn status_of(&self, counted: Counted, engine: policy::Status) -> Status {
+        let usage = self.repository.usage();
+        let Counted { requests, hits, sent_bytes, hit_bytes, bucket_bounds_us, hit_buckets, miss_buckets } =
+            counted;
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_us: self.clock.now().0,
+            workers: self.workers,
+            listen: self.listen.clone(),
+            policy: name(&engine.policy),
+            previous_policy: engine.previous.as_deref().map(name),
+            token: engine.token.to_string(),
+            pending: engine.pending as u64,
+            draining: engine
+                .draining
+                .iter()
+                .map(|order| Draining { policy: name(&order.policy), documents: order.documents as u64 })
+                .collect(),
+            faults: engine.faults,
+            documents: usage.documents,
+            bytes: usage.used,
+            memory_bytes_max: usage.limit,
+            resident_bytes: resident_bytes(),
+            evictions: self.repository.board().counts().evictions,
+            requests,
+            hits,
+            hit_ratio: ratio(hits, requests),
+            sent_bytes,
+            hit_bytes,
+            byte_hit_ratio: ratio(hit_bytes, sent_bytes),
+            hit_latency: Latency::of(&bucket_bounds_us, &hit_buckets),
+            miss_latency: Latency::of(&bucket_bounds_us, &miss_buckets),
+        }
+    }
+}
+
+impl From<Stopped> for Refusal {
+    fn from(error: Stopped) -> Self {
+        Self::new(Fault::Failed, error.to_string())
+    }
+}
+
+impl From<UseError> for Refusal {
+    fn from(error: UseError) -> Self {
+        let fault = match error {
+            UseError::Unknown(_) => Fault::NotFound,
+            UseError::Refused(SwitchRefused::Busy(_)) => Fault::Busy,
+            UseError::Refused(SwitchRefused::NothingBefore) | UseError::Prepare(_) | UseError::Stopped(_) => {
+                Fault::Failed
+            }
+        };
+        Self::new(fault, error.to_string())
+    }
+}
+
+/// The key a URL is stored under.
+fn key(url: &str) -> Result<String, Refusal> {
+    let target = Target::absolute(url.as_bytes(), String::new());
+    let target =
+        target.map_err(|error| Refusal::argument("url", format!("is no URL of a document: {error}")))?;
+    Ok(target.key().to_owned())
+}
+
+pub(super) fn name(manifest: &Manifest) -> String {
+    manifest.name.clone().into_owned()
+}
+
+pub(super) fn idle_secs(last_used: Tick, now: Tick) -> u64 {
+    Tick(now.since(last_used)).as_secs()
+}
+
+fn switched(switch: &policy::Switch) -> Switched {
+    Switched {
+        token: switch.token.to_string(),
+        policy: switch.to.clone().into_owned(),
+        previous_policy: (!switch.from.is_empty()).then(|| switch.from.clone().into_owned()),
+        carried: switch.carried as u64,
+        reevaluated: switch.reevaluated as u64,
+        pending: switch.pending as u64,
+        prepare_us: switch.prepare_us,
+        handover_us: switch.handover_us,
+    }
+}
+
+fn effectiveness(traffic: policy::Traffic) -> Effectiveness {
+    Effectiveness {
+        requests: traffic.requests,
+        hit_ratio: traffic.hit_ratio(),
+        byte_hit_ratio: traffic.byte_hit_ratio(),
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Memory of this process as the kernel counts it; 0 where it does not tell.
+fn resident_bytes() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    let pages = pages.and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok()).unwrap_or(0);
+    pages.saturating_mul(rustix::param::page_size() as u64)
+}
