@@ -9,6 +9,7 @@ mod config;
 mod explain;
 mod policy;
 mod purge;
+mod serve;
 mod status;
 mod table;
 mod top;
@@ -36,6 +37,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Serve(serve::Serve),
     Status(status::Status),
     Top(top::Top),
     #[command(subcommand)]
@@ -50,6 +52,7 @@ enum Verb {
 /// Parses the command line, does what it says and tells how it went.
 pub(crate) fn run() -> ExitCode {
     let done = match Cli::parse().verb {
+        Verb::Serve(serve) => serve.run(),
         Verb::Status(status) => status.run(),
         Verb::Top(top) => top.run(),
         Verb::Policy(policy) => policy.run(),

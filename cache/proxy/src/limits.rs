@@ -42,3 +42,47 @@ pub const IDLE_CONNECTIONS_MAX: usize = 1024;
 
 /// Interim responses (1xx) before the final one. Real ones are one or two: 100 or 103.
 pub const INTERIM_RESPONSES_MAX: usize = 16;
+
+/// Connections the system may queue before they are accepted: what Linux allows by default (`somaxconn`).
+pub const LISTEN_BACKLOG: i32 = 4096;
+
+/// Pause after a connection could not be accepted.
+pub const ACCEPT_BACK_OFF: core::time::Duration = core::time::Duration::from_millis(50);
+
+/// Time a closed connection's client has to read the last reply.
+pub const LINGER: core::time::Duration = core::time::Duration::from_secs(2);
+
+/// Slices written in one call. The system takes 1024; a body has pieces of up to 256 KiB, so this is more than a
+/// socket's buffer holds.
+pub const WRITE_SLICES_MAX: usize = 32;
+
+/// Bytes taken at once of a response that is being fetched.
+pub const PART_BYTES_MAX: usize = 256 * 1024;
+
+/// Buffer for each direction of a tunnel.
+pub const TUNNEL_BUFFER_BYTES: usize = 16 * 1024;
+
+/// Missing bytes for which a fetch that everybody left is still finished, if it is being stored: soon done, and the
+/// next who asks has it.
+pub const ABANDONED_BYTES_MAX: u64 = 512 * 1024;
+
+/// Keys remembered whose responses are for one client only, so that requests for them do not wait for each other.
+pub const UNSHARED_KEYS_MAX: u64 = 16_384;
+
+/// How long such a key is remembered (Varnish's `hit_for_miss` default is two minutes).
+pub const UNSHARED_FOR: core::time::Duration = core::time::Duration::from_secs(120);
+
+/// Victims picked ahead of need.
+pub const VICTIM_POOL: usize = 256;
+
+/// The least a document costs, bytes: what the repository charges for an empty body and a short head.
+pub const DOCUMENT_BYTES_MIN: u64 = 256;
+
+/// Slots of the smallest cache.
+pub const SLOTS_MIN: usize = 4096;
+
+/// Slots of the largest cache: 64 bytes of columns each, taken only when used.
+pub const SLOTS_MAX: usize = 1 << 28;
+
+/// Time the access log has to be written out when the proxy ends.
+pub const LOG_CLOSE_MAX: core::time::Duration = core::time::Duration::from_secs(5);

@@ -143,7 +143,7 @@ impl AccessLog {
 
     /// Writes out what is waiting and ends. Waits no longer than told: a log that cannot be written must not keep the
     /// proxy from ending. Whether everything was written out.
-    pub fn close(self, wait: Duration) -> bool {
+    pub fn close(&self, wait: Duration) -> bool {
         self.shared.order(|orders| orders.stop = true);
         self.ended.recv_timeout(wait).is_ok()
     }

@@ -1,0 +1,123 @@
+//! `cnn serve`: the proxy itself. Flags override the file; signals end it or make it read the file again.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use clap::Args;
+use cnn_proxy::config::{self, ByteSize, Cidr, Listen, OriginUrl, Overrides};
+use cnn_proxy::log::LogTarget;
+use cnn_proxy::report;
+use cnn_proxy::server::{Phase, Reloading, Server};
+use cnn_proxy::signals::{self, Signal};
+
+use super::{Failure, policy_names};
+
+/// Run the proxy
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cnn serve
+  cnn serve --memory 2GiB --access-log /var/log/cnn/access.log --metrics 127.0.0.1:9128
+  cnn serve --listen 0.0.0.0:80 --reverse http://192.0.2.7:8080
+
+SIGTERM or SIGINT drains, a second one ends at once; SIGHUP reads the file again and reopens the log.")]
+pub(super) struct Serve {
+    /// Configuration file; `cnn config default` prints one with every key
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where clients connect [default: 127.0.0.1:3128]; may be repeated; port 0 lets the system choose
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<Listen>,
+    /// Stand in front of this origin instead of being a forward proxy
+    #[arg(long, value_name = "URL")]
+    reverse: Option<OriginUrl>,
+    /// Where `cnn status` and the other verbs find the proxy [default: under the runtime directory]
+    #[arg(long, value_name = "PATH", env = cnn_proxy::admin::SOCKET_ENV)]
+    admin_socket: Option<PathBuf>,
+    /// Memory for documents, metadata and fetches in progress: 256MiB, 10GB [default: 256MiB]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<ByteSize>,
+    /// Replacement policy to start with; `cnn policy list` has them [default: s3-fifo]
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// Worker threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroU16>,
+    /// Access log in Squid's format; `-` is standard output [default: none]
+    #[arg(long, value_name = "PATH|-")]
+    access_log: Option<LogTarget>,
+    /// Serve /metrics, /livez and /readyz here [default: not at all]
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
+    /// Let requests go to these addresses although they are this machine's or its cloud's; may be repeated
+    #[arg(long, value_name = "CIDR")]
+    allow_destination: Vec<Cidr>,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let source = Source {
+            file: self.config,
+            flags: Overrides {
+                listen: self.listen,
+                reverse: self.reverse,
+                admin_socket: self.admin_socket,
+                memory: self.memory,
+                policy: self.policy,
+                workers: self.workers,
+                access_log: self.access_log,
+                metrics: self.metrics,
+                allow_destination: self.allow_destination,
+            },
+        };
+        let config = source.read().map_err(Failure::Said)?;
+        let server = Server::start(config).map_err(|error| Failure::Said(error.to_string()))?;
+        let (ending, reloading) = (server.ending(), server.reloading());
+        signals::listen(move |signal| match signal {
+            Signal::Terminate => match ending.end() {
+                Phase::Drain => report::info(format_args!("draining: requests under way are answered")),
+                _ => report::info(format_args!("ending at once")),
+            },
+            Signal::Reload => source.reload(&reloading),
+        })?;
+        report::info(format_args!("{}", server.ready_line()));
+        server.join();
+        report::info(format_args!("ended"));
+        Ok(())
+    }
+}
+
+/// Where the configuration comes from, at the start and at each reload.
+struct Source {
+    file: Option<PathBuf>,
+    flags: Overrides,
+}
+
+impl Source {
+    fn read(&self) -> Result<config::Config, String> {
+        let names = policy_names();
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        config::load(self.file.as_deref(), &self.flags, &names).map_err(|error| error.to_string())
+    }
+
+    fn reload(&self, reloading: &Reloading) {
+        let reloaded =
+            self.read().and_then(|config| reloading.reload(config).map_err(|error| error.to_string()));
+        match reloaded {
+            Err(error) => report::error(format_args!("not reloaded, nothing has changed: {error}")),
+            Ok(reload) => {
+                report::info(format_args!("reloaded: {}", words(&reload.applied)));
+                if !reload.needs_restart.is_empty() {
+                    report::warning(format_args!(
+                        "changed in the file, but take a restart: {}",
+                        words(&reload.needs_restart)
+                    ));
+                }
+            }
+        }
+    }
+}
+
+fn words(keys: &[&str]) -> String {
+    if keys.is_empty() { "no key changed".to_owned() } else { keys.join(", ") }
+}

@@ -1,0 +1,153 @@
+//! What happens to a client's connection: requests are read one after the other, each is answered in the one way its
+//! method, target and the store allow, and each is accounted for.
+//!
+//! ```text
+//! read --> route --> CONNECT ------------------------------> tunnel
+//!             |----> ours (errors, OPTIONS *, TRACE 0) -----> own reply
+//!             |----> GET, HEAD --> look up --> hit ---------> from the store
+//!             |                       +------> miss, stale -> fetch (shared) --> as it arrives
+//!             +----> everything else ----------------------> forward (not stored)
+//! ```
+
+mod client;
+mod fetch;
+mod forward;
+mod hit;
+mod miss;
+mod own;
+mod record;
+mod reply;
+mod request;
+mod route;
+mod stream;
+mod tunnel;
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use cnn_core::exchange::{self, Plan};
+use cnn_core::rfc9111::cache_status::Handling;
+use cnn_core::rfc9111::reuse::Staleness;
+use cnn_core::rfc9111::{Method, RequestFacts};
+use tokio::net::TcpStream;
+
+use self::client::{Client, Patience};
+use self::own::{Asked, Refusal};
+use self::record::{Account, After};
+use self::reply::Persistence;
+use self::request::Request;
+use self::route::Route;
+use crate::http1::io::ReadError;
+use crate::http1::{Connection, RequestHead};
+use crate::limits::LINGER;
+use crate::server::{Phase, Settings};
+use crate::worker::Worker;
+
+/// Serves a client until it leaves, breaks the rules, or the server drains.
+pub(crate) async fn connection(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+    let settings = worker.shared.settings.load_full();
+    let mut client = Client {
+        connection: Connection::new(stream),
+        address: peer.ip().to_canonical(),
+        out: Vec::new(),
+        patience: Patience::of(&settings),
+        worker,
+    };
+    loop {
+        let settings = client.worker.shared.settings.load_full();
+        client.patience = Patience::of(&settings);
+        let after = match client.read_request(&settings).await {
+            Ok(Some(head)) => client.answer(&settings, head).await,
+            Ok(None) => return,
+            Err(error) => client.answer_no_request(error).await,
+        };
+        match after {
+            After::Next => {}
+            After::Linger => return client.connection.linger(LINGER).await,
+            After::Close => return,
+            After::Tunnel(wanted) => return client.tunnel(*wanted).await,
+        }
+    }
+}
+
+impl Client {
+    /// Reads the next request; none when the client closes, or when the server drains and nothing has been sent.
+    async fn read_request(&mut self, settings: &Settings) -> Result<Option<RequestHead>, ReadError> {
+        let deadlines = &settings.config.deadlines;
+        let mut phase = self.worker.phase.clone();
+        if *phase.borrow() != Phase::Serve && !self.connection.has_read_ahead() {
+            return Ok(None);
+        }
+        tokio::select! {
+            biased;
+            head = self.connection.read_request(
+                &settings.head_limits,
+                deadlines.idle.0,
+                deadlines.header.0,
+            ) => head,
+            _ = phase.wait_for(|phase| *phase != Phase::Serve) => Ok(None),
+        }
+    }
+
+    /// Answers one request and accounts for it.
+    async fn answer(&mut self, settings: &Arc<Settings>, head: RequestHead) -> After {
+        let started = self.worker.shared.clock.now();
+        let sent_before = self.connection.bytes_out();
+        let request = match self.route(settings, head, started) {
+            Route::Request(request) => request,
+            Route::Tunnel(wanted) => return After::Tunnel(Box::new(wanted)),
+            Route::Own(own) => return self.answer_own(own, started).await,
+        };
+        let account = self.serve(settings, &request).await;
+        self.record(&request, &account, sent_before);
+        account.after
+    }
+
+    /// Answers a request for a target, in whatever way fits.
+    async fn serve(&mut self, settings: &Arc<Settings>, request: &Request) -> Account {
+        let facts = RequestFacts::of(&request.fields);
+        if !request.method.is_answered_from_store() || facts.has_content || facts.has_method_override {
+            return self.forward(settings, request, None).await;
+        }
+        let shared = self.worker.shared.clone();
+        let now = shared.clock.wall();
+        let repository = &shared.repository;
+        let stored = repository.get(request.target.key(), &request.fields);
+        let has_others = stored.is_none() && repository.has(request.target.key());
+        match exchange::plan(&facts, stored, has_others, now) {
+            Plan::Serve(serving) => {
+                repository.touch(self.worker.index, &serving.stored, request.started);
+                let persistence = self.persistence(request);
+                let sent = self.send_stored(request, &facts, &serving, Handling::Hit, now, persistence).await;
+                if serving.staleness == Some(Staleness::WhileRevalidate) {
+                    fetch::revalidate(&self.worker, settings, request, &serving.stored);
+                }
+                Account::of_hit(self, request, &serving.stored, sent)
+            }
+            Plan::Refuse => self.refuse_only_if_cached(request).await,
+            Plan::Ask(why) if request.method == Method::Head => {
+                self.forward(settings, request, Some(why)).await
+            }
+            Plan::Ask(why) if facts.range.is_some() && why.stale().is_none() => {
+                self.forward(settings, request, Some(why)).await
+            }
+            Plan::Ask(why) => self.miss(settings, request, &facts, why).await,
+        }
+    }
+
+    /// Nothing stored answers, and the client wants nothing else.
+    async fn refuse_only_if_cached(&mut self, request: &Request) -> Account {
+        self.refuse(request, Refusal::OnlyIfCached, Asked::NOTHING).await
+    }
+
+    /// Whether the connection lives on after this request, as far as can be told before it is answered.
+    fn persistence(&self, request: &Request) -> Persistence {
+        self.persistence_of(request.is_persistent)
+    }
+
+    fn persistence_of(&self, is_wanted: bool) -> Persistence {
+        let is_serving = *self.worker.phase.borrow() == Phase::Serve;
+        if is_wanted && is_serving { Persistence::KeepAlive } else { Persistence::Close }
+    }
+}
