@@ -74,11 +74,24 @@ pub(super) async fn connect(
             Err(reason) => failure = failure.or(Some(ConnectError::Denied { address, reason })),
         }
     }
-    let mut waiting = waiting.into_iter();
+    match waiting.is_empty() {
+        true => Err(failure.unwrap_or_else(no_address)),
+        false => first(waiting, |address| try_one(address, patience)).await,
+    }
+}
+
+/// The first success among attempts for `addresses`, or else the last failure. An attempt begins when the one before has
+/// failed or has had its head start; several may be going on at once.
+async fn first<T, F: Future<Output = Result<T, ConnectError>>>(
+    addresses: Vec<SocketAddr>,
+    attempt: impl Fn(SocketAddr) -> F,
+) -> Result<T, ConnectError> {
+    let mut waiting = addresses.into_iter();
     let mut running = Vec::new();
+    let mut failure = None;
     loop {
         match waiting.next() {
-            Some(address) => running.push(Box::pin(try_one(address, patience))),
+            Some(address) => running.push(Box::pin(attempt(address))),
             None if running.is_empty() => return Err(failure.unwrap_or_else(no_address)),
             None => {}
         }
@@ -130,7 +143,7 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
-    use crate::http1::testing::{listen, run};
+    use crate::http1::testing::{listen, run, run_with_paused_time};
 
     const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -162,6 +175,34 @@ mod tests {
             let (stream, address) = connect(addresses, &|_| Ok(()), PATIENCE).await.expect("connected");
             assert_eq!((stream.peer_addr().expect("connected"), address), (alive, alive));
         });
+    }
+
+    /// Tries addresses of which each succeeds or fails after that many milliseconds: which one won, and when.
+    #[track_caller]
+    fn check_race(attempts: &[(u64, Result<(), ()>)], expected: (Option<usize>, u64)) {
+        run_with_paused_time(async {
+            let start = tokio::time::Instant::now();
+            let addresses =
+                (0..attempts.len()).map(|at| SocketAddr::from(([192, 0, 2, 1], at as u16))).collect();
+            let outcome = first(addresses, async |address| {
+                let (after, outcome) = attempts[usize::from(address.port())];
+                tokio::time::sleep(Duration::from_millis(after)).await;
+                outcome.map(|()| address).map_err(|()| ConnectError::TimedOut(address))
+            });
+            let winner = outcome.await.ok().map(|address| usize::from(address.port()));
+            assert_eq!((winner, start.elapsed().as_millis() as u64), expected);
+        });
+    }
+
+    #[test]
+    fn each_attempt_has_a_head_start_before_the_next() {
+        check_race(&[(100, Ok(())), (0, Ok(()))], (Some(0), 100));
+        check_race(&[(1000, Ok(())), (100, Ok(()))], (Some(1), 350));
+        check_race(&[(300, Ok(())), (100, Ok(()))], (Some(0), 300));
+        check_race(&[(10, Err(())), (100, Ok(()))], (Some(1), 110));
+        check_race(&[(9000, Ok(())), (9000, Ok(())), (9000, Ok(())), (1, Ok(()))], (Some(3), 751));
+        check_race(&[(1000, Err(())), (10, Err(())), (10, Err(()))], (None, 1000));
+        check_race(&[], (None, 0));
     }
 
     #[test]

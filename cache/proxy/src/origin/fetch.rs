@@ -111,8 +111,9 @@ pub struct Exchange<B> {
     request: Request,
     upload: Upload<B>,
     pumped: Pumped,
-    // None before there is a connection, and again after the end.
+    // None before there is a connection, and again when the exchange is over.
     link: Option<Link>,
+    is_over: bool,
     // None before the final head.
     body: Option<Body>,
     is_persistent: bool,
@@ -166,6 +167,7 @@ impl<B: BodySource> Exchange<B> {
             upload,
             pumped: Pumped::Origin,
             link: None,
+            is_over: false,
             body: None,
             is_persistent: false,
             is_upgraded: false,
@@ -182,12 +184,18 @@ impl<B: BodySource> Exchange<B> {
     /// # Errors
     /// When there is no connection, or no well-formed response in time. The exchange is over then.
     pub async fn head(&mut self) -> Result<ResponseHead, FetchError> {
+        debug_assert!(self.body.is_none(), "the final head was taken");
+        if self.is_over || self.body.is_some() {
+            return Err(FetchError::ClosedEarly);
+        }
         if self.link.is_none() {
-            self.connect().await?;
+            self.connect().await.map_err(|error| self.fail(error))?;
         }
         loop {
             match poll_fn(|cx| self.poll_head(cx)).await {
-                Err(error) if self.may_retry(&error) => self.reconnect().await?,
+                Err(error) if self.may_retry(&error) => {
+                    self.reconnect().await.map_err(|error| self.fail(error))?;
+                }
                 Err(error) => return Err(self.fail(error)),
                 Ok(head) => return Ok(head),
             }
@@ -362,6 +370,7 @@ impl<B: BodySource> Exchange<B> {
     /// After the last byte of the response: keeps the connection if it is good for another exchange.
     fn finish(&mut self) {
         self.report = self.report();
+        self.is_over = true;
         let Some(link) = self.link.take() else { return };
         let is_clean = self.is_upload_done() && !link.connection.has_read_ahead() && !self.is_upgraded;
         if is_clean && self.is_persistent {
@@ -372,6 +381,7 @@ impl<B: BodySource> Exchange<B> {
 
     fn fail(&mut self, error: FetchError) -> FetchError {
         self.close();
+        self.is_over = true;
         error
     }
 
