@@ -13,7 +13,6 @@ mod body;
 mod budget;
 mod fill;
 mod head;
-mod imf_date;
 mod index;
 mod invariants;
 mod room;

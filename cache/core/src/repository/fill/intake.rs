@@ -53,14 +53,9 @@ impl Intake {
         self.sealed + self.tail.len() as u64
     }
 
-    /// Whether the next byte needs an allocation: [`Intake::add_tail`].
-    pub(super) fn is_full(&self) -> bool {
-        self.tail.len() == self.tail.capacity()
-    }
-
     /// Starts a new tail of `tail_bytes`, for which the charge must have grown by [`tail_charge`].
     pub(super) fn add_tail(&mut self, tail_bytes: usize, more: Charge) {
-        debug_assert!(self.is_full(), "a tail with room left is given up");
+        debug_assert_eq!(self.tail.len(), self.tail.capacity(), "a tail with room left is given up");
         self.seal();
         self.tail_start = self.sealed;
         self.tail_charged = more.bytes();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::intake::{next_tail_bytes, tail_charge};
-use super::{Content, Fetched, Fill, FillError, Phase, Sharing, Stored, Unstored, wake};
+use super::{Content, Fetched, Fill, FillError, Flow, Phase, Sharing, Stored, Unstored, wake};
 use crate::fields::Fields;
 use crate::limits::{AHEAD_BYTES_MAX, PASSING_PIECE_BYTES};
 use crate::repository::stored::{Draft, Meta};
@@ -80,16 +80,25 @@ impl FillLead {
 
     /// The next bytes of the body have come. They are always taken; [`FillLead::poll_demand`] tells when to fetch more.
     pub fn append(&mut self, bytes: &[u8]) {
-        self.check_size(bytes.len());
         let mut rest = bytes;
-        while !rest.is_empty() {
-            rest = self.append_to_tail(rest);
+        loop {
+            let mut flow = self.fill.flow.lock();
+            if flow.is_too_large(rest.len(), self.repository.object_bytes_max()) {
+                drop(flow);
+                self.pass(Unstored::TooLarge);
+                continue;
+            }
+            let Content::Arriving(intake) = &mut flow.content else { return };
+            rest = intake.append(rest);
+            if rest.is_empty() {
+                let mut wakers = flow.cut_off();
+                wakers.extend(flow.all_wakers());
+                drop(flow);
+                return wake(wakers);
+            }
+            drop(flow);
+            self.add_tail(rest.len());
         }
-        let mut flow = self.fill.flow.lock();
-        let mut wakers = flow.cut_off();
-        wakers.extend(flow.all_wakers());
-        drop(flow);
-        wake(wakers);
     }
 
     /// Ready when more should be fetched, or nobody reads any more.
@@ -103,8 +112,7 @@ impl FillLead {
         if flow.has_room(ahead_max) {
             return Poll::Ready(Demand::More);
         }
-        flow.lead = Some(context.waker().clone());
-        Poll::Pending
+        flow.wait_for_readers(context)
     }
 
     /// Ready when nobody reads any more: to be polled while waiting for the origin.
@@ -113,8 +121,7 @@ impl FillLead {
         if !flow.has_readers() {
             return Poll::Ready(());
         }
-        flow.lead = Some(context.waker().clone());
-        Poll::Pending
+        flow.wait_for_readers(context)
     }
 
     /// The response is whole, as far as its framing tells. Stores it if it is to be stored; otherwise says why not.
@@ -186,53 +193,33 @@ impl FillLead {
         wake(wakers);
     }
 
-    /// Gives up storing when the body gets larger than a stored one may be.
-    fn check_size(&self, more: usize) {
-        let flow = self.fill.flow.lock();
-        let (Phase::Storing(_), Content::Arriving(intake)) = (&flow.phase, &flow.content) else { return };
-        let is_too_large = intake.end() + more as u64 > self.repository.object_bytes_max();
-        drop(flow);
-        if is_too_large {
-            self.pass(Unstored::TooLarge);
-        }
-    }
-
     fn pass(&self, why: Unstored) {
         // First out of reach of followers: they would miss what is let go.
         self.repository.leave(&self.fill);
         self.fill.flow.lock().pass(why);
     }
 
-    /// Appends what the tail has room for, after giving it room; returns the rest.
-    fn append_to_tail<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        let mut flow = self.fill.flow.lock();
-        let storing = match &flow.phase {
-            Phase::Storing(fetched) => Some(Arc::clone(fetched)),
+    /// Gives the body an allocation for what comes next, of which `incoming` bytes are here. Making room takes shards'
+    /// locks, so the fill's own is not held meanwhile; nobody but the lead fills the tail, so it stays full.
+    fn add_tail(&self, incoming: usize) {
+        let flow = self.fill.flow.lock();
+        let Content::Arriving(intake) = &flow.content else { return };
+        let to_store = match &flow.phase {
+            Phase::Storing(fetched) => Some(next_tail_bytes(intake.end(), fetched.length, incoming)),
             _ => None,
         };
-        let Content::Arriving(intake) = &mut flow.content else { return &[] };
-        if !intake.is_full() {
-            return intake.append(bytes);
-        }
-        let end = intake.end();
         drop(flow);
-        // Without the lock: making room takes shards' locks. Only the lead fills the tail, so it stays full.
-        let storing = storing.and_then(|fetched| {
-            let tail_bytes = next_tail_bytes(end, fetched.length, bytes.len());
-            let charge = self.repository.charge(tail_charge(tail_bytes));
-            if charge.is_none() {
-                self.pass(Unstored::NoRoom);
-            }
-            Some((tail_bytes, charge?))
-        });
-        let (tail_bytes, charge) = storing.unwrap_or_else(|| {
+        let charged = to_store.and_then(|bytes| Some((bytes, self.repository.charge(tail_charge(bytes))?)));
+        if to_store.is_some() && charged.is_none() {
+            self.pass(Unstored::NoRoom);
+        }
+        let (bytes, charge) = charged.unwrap_or_else(|| {
             let charge = self.repository.budget().charge_forced(tail_charge(PASSING_PIECE_BYTES));
             (PASSING_PIECE_BYTES, charge)
         });
-        let mut flow = self.fill.flow.lock();
-        let Content::Arriving(intake) = &mut flow.content else { return &[] };
-        intake.add_tail(tail_bytes, charge);
-        intake.append(bytes)
+        if let Content::Arriving(intake) = &mut self.fill.flow.lock().content {
+            intake.add_tail(bytes, charge);
+        }
     }
 
     fn store(
@@ -254,6 +241,23 @@ impl FillLead {
         };
         let draft = Draft::new(self.repository.templates(), meta, body, trailers);
         self.repository.store(draft, fetched, fetch, &self.fill)
+    }
+}
+
+impl Flow {
+    /// Whether `more` bytes make the body larger than one that is stored may be.
+    fn is_too_large(&self, more: usize, bytes_max: u64) -> bool {
+        match (&self.phase, &self.content) {
+            (Phase::Storing(_), Content::Arriving(intake)) => intake.end() + more as u64 > bytes_max,
+            _ => false,
+        }
+    }
+
+    fn wait_for_readers<T>(&mut self, context: &Context<'_>) -> Poll<T> {
+        if !self.lead.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
+            self.lead = Some(context.waker().clone());
+        }
+        Poll::Pending
     }
 }
 
