@@ -19,12 +19,12 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
+use crate::access::Denied;
 use crate::http1::HeadLimits;
 use connect::ConnectError;
 use dns::Resolver;
 use pool::Pool;
 
-pub use connect::Denied;
 pub use fetch::{Exchange, FetchError, Phase, Request};
 pub use upload::{BodySource, ClientBody, NoBody};
 

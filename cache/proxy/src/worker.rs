@@ -13,7 +13,7 @@ use tokio::task::LocalSet;
 use crate::limits::ACCEPT_BACK_OFF;
 use crate::log::WorkerLog;
 use crate::metrics::WorkerMetrics;
-use crate::origin::{Denied, Origins};
+use crate::origin::Origins;
 use crate::report;
 use crate::serve;
 use crate::server::{Phase, Shared};
@@ -61,11 +61,10 @@ fn origins(shared: &Arc<Shared>) -> Rc<Origins> {
     let rules = shared.clone();
     let check = Box::new(move |address: SocketAddr| {
         let settings = rules.settings.load();
-        let verdict = match settings.config.reverse {
+        match settings.config.reverse {
             None => settings.access.destination(address),
             Some(_) => settings.access.chosen_origin(address),
-        };
-        verdict.map_err(|denied| Denied(denied.as_str()))
+        }
     });
     Origins::new(shared.resolver.clone(), check, shared.settings.load().origin)
 }

@@ -10,17 +10,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::TcpStream;
 
+use crate::access::Denied;
 use crate::limits::ADDRESSES_MAX;
-
-/// An address may not be connected to, for that reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Denied(pub &'static str);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No address may be connected to.
-    #[error("connecting to {address} is not allowed: {}", reason.0)]
+    #[error("connecting to {address} is not allowed: {}", reason.as_str())]
     Denied {
         /// The first of them.
         address: SocketAddr,
@@ -222,13 +219,13 @@ mod tests {
             let asked = RefCell::new(Vec::new());
             let check = |address| {
                 asked.borrow_mut().push(address);
-                if address == denied { Err(Denied("loopback")) } else { Ok(()) }
+                if address == denied { Err(Denied::Loopback) } else { Ok(()) }
             };
             let (_, address) = connect(vec![denied, alive], &check, PATIENCE).await.expect("connected");
             assert_eq!((address, &*asked.borrow()), (alive, &vec![denied, alive]));
             let outcome = connect(vec![denied], &check, PATIENCE).await;
             assert!(
-                matches!(outcome, Err(ConnectError::Denied { address, reason: Denied("loopback") }) if address == denied)
+                matches!(outcome, Err(ConnectError::Denied { address, reason: Denied::Loopback }) if address == denied)
             );
             let accepted = poll_fn(|cx| Poll::Ready(denied_listener.poll_accept(cx).is_ready())).await;
             assert!(!accepted);

@@ -17,10 +17,10 @@ use cnn_core::fields::Fields;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::connect::Denied;
 use super::dns::ResolveError;
 use super::upload::{BodySource, Pumped, Upload};
 use super::{Origin, Origins, Settings};
+use crate::access::Denied;
 use crate::http1::deadline::Deadline;
 use crate::http1::io::ReadError;
 use crate::http1::{BadMessage, Body, BodyLength, Connection, Method, ResponseHead};
@@ -63,7 +63,7 @@ pub enum FetchError {
     #[error("resolving the origin failed")]
     ResolveFailed(#[from] ResolveError),
     /// No address of the origin may be connected to.
-    #[error("connecting to {address} is not allowed: {}", reason.0)]
+    #[error("connecting to {address} is not allowed: {}", reason.as_str())]
     Denied {
         /// The address.
         address: SocketAddr,

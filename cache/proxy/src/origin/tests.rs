@@ -560,8 +560,8 @@ fn destinations_are_checked_by_address_however_they_are_spelt() {
         let (listener, address) = listen().await;
         let port = address.port();
         let check: Check = Box::new(|address| match address.ip() {
-            IpAddr::V4(ip) if ip.is_loopback() => Err(Denied("loopback")),
-            IpAddr::V6(ip) if ip.to_canonical().is_loopback() => Err(Denied("loopback")),
+            IpAddr::V4(ip) if ip.is_loopback() => Err(Denied::Loopback),
+            IpAddr::V6(ip) if ip.to_canonical().is_loopback() => Err(Denied::Loopback),
             _ => Ok(()),
         });
         let origins =
@@ -570,10 +570,7 @@ fn destinations_are_checked_by_address_however_they_are_spelt() {
             ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "017700000001", "localhost"]
         {
             let error = origins.connect(&Origin::new(host, port)).await.expect_err("denied");
-            assert!(
-                matches!(error, FetchError::Denied { reason: Denied("loopback"), .. }),
-                "{host}: {error}"
-            );
+            assert!(matches!(error, FetchError::Denied { reason: Denied::Loopback, .. }), "{host}: {error}");
             assert_eq!(error.status(), 403);
         }
         assert!(poll_fn(|cx| Poll::Ready(listener.poll_accept(cx).is_pending())).await);

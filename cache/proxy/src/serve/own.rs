@@ -75,10 +75,7 @@ impl From<&FetchError> for Refusal {
     fn from(error: &FetchError) -> Self {
         match error {
             FetchError::ResolveFailed(_) => Self::Unresolved,
-            FetchError::Denied { reason, .. } => Denied::ALL
-                .into_iter()
-                .find(|denied| denied.as_str() == reason.0)
-                .map_or(Self::Unreachable, Self::Denied),
+            FetchError::Denied { reason, .. } => Self::Denied(*reason),
             FetchError::ConnectFailed { .. } => Self::Unreachable,
             FetchError::TimedOut(crate::origin::Phase::Upload) | FetchError::Upload(_) => Self::BadBody,
             FetchError::TimedOut(_) => Self::TimedOut,
