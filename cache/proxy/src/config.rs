@@ -164,8 +164,8 @@ impl Default for Deadlines {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            header_bytes: ByteSize::kib(64),
-            header_count: 128,
+            header_bytes: ByteSize(crate::limits::HEAD_BYTES_MAX as u64),
+            header_count: crate::limits::FIELDS_MAX as u16,
             connections: 16_384,
             origin_idle_connections: 64,
         }

@@ -186,7 +186,7 @@ impl ErrorPage {
     /// The page about what went wrong with a URL (empty when there was none). `explanation` replaces the kind's own
     /// sentence; `host` is the name of this proxy.
     pub fn new(kind: ErrorKind, url: &[u8], explanation: Option<&str>, host: &str) -> Self {
-        let Words { name, status, title, text } = kind.words();
+        let Words { name, title, text, .. } = kind.words();
         let text = escaped(explanation.unwrap_or(text));
         let url = shown_url(url);
         let about =
@@ -198,7 +198,7 @@ impl ErrorPage {
              <head><meta charset=\"utf-8\"><title>ERROR: {title}</title></head>\n\
              <body id=\"{name}\">\n\
              <h1>ERROR</h1>\n\
-             <h2>{title} ({status})</h2>\n\
+             <h2>{title}</h2>\n\
              {about}\
              <blockquote><p>{text}</p></blockquote>\n\
              <hr>\n\

@@ -18,8 +18,8 @@ pub mod limits {
     pub const SOCKET_PATH_BYTES_MAX: usize = 107;
     /// Bytes of a header section: below, ordinary browsers are refused; above, a connection costs more than it should.
     pub const HEADER_BYTES: std::ops::RangeInclusive<u64> = 1 << 10..=1 << 20;
-    /// Field lines of a header section.
-    pub const HEADER_COUNT: std::ops::RangeInclusive<u16> = 16..=1024;
+    /// Field lines of a header section: browsers send about 20; the parser has room for no more than the upper bound.
+    pub const HEADER_COUNT: std::ops::RangeInclusive<u16> = 16..=crate::limits::FIELDS_MAX as u16;
 }
 
 /// Something that does not hold.
@@ -136,7 +136,8 @@ fn bounds(config: &Config, findings: &mut Findings) {
         format!("{} is not a size from 1KiB to 1MiB", l.header_bytes)
     });
     findings.require(limits::HEADER_COUNT.contains(&l.header_count), "limits.header_count", || {
-        format!("{} is not a number from 16 to 1024", l.header_count)
+        let (least, most) = (limits::HEADER_COUNT.start(), limits::HEADER_COUNT.end());
+        format!("{} is not a number from {least} to {most}", l.header_count)
     });
     findings.require(l.connections > 0, "limits.connections", || "0 refuses every connection".to_owned());
     let percent = config.freshness.heuristic_percent;

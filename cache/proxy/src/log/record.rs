@@ -68,8 +68,8 @@ impl Outcome {
     /// The code in parts, to be written one after the other: `TCP_`, `CF_`, `MISS`, `_ABORTED`.
     pub fn parts(self) -> [&'static str; 3] {
         let code = self.result.as_str();
-        let (protocol, rest) = match code.split_once("TCP_") {
-            Some(("", rest)) if self.collapsed => ("TCP_CF_", rest),
+        let (protocol, rest) = match code.strip_prefix("TCP_") {
+            Some(rest) if self.collapsed => ("TCP_CF_", rest),
             _ => ("", code),
         };
         [protocol, rest, self.ending.suffix()]

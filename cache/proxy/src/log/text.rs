@@ -60,11 +60,16 @@ pub(super) fn url(line: &mut Vec<u8>, url: &[u8]) {
 fn escaped_field(line: &mut Vec<u8>, value: &[u8]) {
     if value.is_empty() {
         line.push(b'-');
-    } else if value.iter().all(|&byte| byte > b' ' && byte != 0x7f) {
+    } else if !has(value, |byte| byte <= b' ' || byte == 0x7f) {
         line.extend_from_slice(value);
     } else {
         value.iter().for_each(|&byte| percent_encoded(line, byte));
     }
+}
+
+/// Whether any byte is one of those. Looks at all of them, which takes less time than looking for the first.
+fn has(value: &[u8], is_one: impl Fn(u8) -> bool) -> bool {
+    value.iter().fold(false, |found, &byte| found | is_one(byte))
 }
 
 fn percent_encoded(line: &mut Vec<u8>, byte: u8) {
@@ -91,6 +96,9 @@ pub(super) fn quoted_url(line: &mut Vec<u8>, url: &[u8]) {
 fn escaped_quoted(line: &mut Vec<u8>, value: &[u8]) {
     if value.is_empty() {
         return line.push(b'-');
+    }
+    if !has(value, |byte| byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7f)) {
+        return line.extend_from_slice(value);
     }
     for &byte in value {
         match byte {
