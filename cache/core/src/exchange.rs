@@ -19,7 +19,7 @@ use crate::rfc9111::conditional::{self, Validators};
 use crate::rfc9111::reuse::{Failure, Reuse, Staleness, Validation, reuse, reuse_after_failure};
 use crate::rfc9111::update::{self, Freshened};
 use crate::rfc9111::{
-    Facts, Method, RequestFacts, ResponseFacts, Target, Times, Uncacheable, VariantKey, hop, store,
+    Facts, Method, RequestFacts, ResponseFacts, Target, Times, Uncacheable, Unsaid, VariantKey, hop, store,
 };
 use crate::time::UnixSecs;
 
@@ -128,6 +128,8 @@ pub struct Asking {
     pub fields: Fields,
     /// The stored response that is being validated.
     pub stale: Option<Arc<Stored>>,
+    /// What holds where responses do not say it.
+    pub unsaid: Unsaid,
 }
 
 /// What the origin's answer means.
@@ -172,18 +174,25 @@ impl Asking {
         let request = RequestFacts::of(&self.fields);
         if let Some(stale) = &self.stale {
             if status == 304 {
-                let freshened =
-                    update::freshen(stale.head().status(), &stale.head().to_fields(), fields, times);
+                let freshened = update::freshen(
+                    stale.head().status(),
+                    &stale.head().to_fields(),
+                    fields,
+                    times,
+                    &self.unsaid,
+                );
                 return Answered::Freshened(stale.clone(), freshened);
             }
             let failure = Failure::Status(status);
             let directives = &request.directives;
-            if let Some(staleness) = reuse_after_failure(directives, stale.facts(), times.response, failure) {
+            if let Some(staleness) =
+                reuse_after_failure(directives, stale.facts(), times.response, failure, &self.unsaid)
+            {
                 return Answered::ServeStale(stale.clone(), staleness);
             }
         }
         let response = ResponseFacts::of(status, fields, times.response);
-        let facts = Facts::of(&response, times);
+        let facts = Facts::of(&response, times, &self.unsaid);
         let storing = store::may_store(&self.method, &self.target, &request, &response, &facts);
         let mut fields = match storing {
             Ok(_) => store::stored_fields(&response, &facts),
@@ -197,7 +206,13 @@ impl Asking {
     pub fn failed(&self, now: UnixSecs) -> Option<(Arc<Stored>, Staleness)> {
         let stale = self.stale.as_ref()?;
         let request = RequestFacts::of(&self.fields);
-        let staleness = reuse_after_failure(&request.directives, stale.facts(), now, Failure::Disconnected)?;
+        let staleness = reuse_after_failure(
+            &request.directives,
+            stale.facts(),
+            now,
+            Failure::Disconnected,
+            &self.unsaid,
+        )?;
         Some((stale.clone(), staleness))
     }
 }

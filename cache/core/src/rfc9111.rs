@@ -35,7 +35,7 @@ pub mod target;
 pub mod update;
 pub mod vary;
 
-pub use freshness::{Facts, Times};
+pub use freshness::{Facts, Times, Unsaid};
 pub use method::Method;
 pub use request::RequestFacts;
 pub use response::ResponseFacts;

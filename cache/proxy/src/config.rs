@@ -175,9 +175,9 @@ impl Default for Limits {
 impl Default for Freshness {
     fn default() -> Self {
         Self {
-            heuristic_percent: 20,
-            heuristic_max: Period::secs(3 * 86_400),
-            stale_if_error: Period::default(),
+            heuristic_percent: 10,
+            heuristic_max: Period::secs(86_400),
+            stale_if_error: Period::secs(7 * 86_400),
             stale_while_revalidate: Period::default(),
         }
     }

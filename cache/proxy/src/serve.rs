@@ -66,6 +66,7 @@ pub(crate) async fn connection(worker: Rc<Worker>, stream: TcpStream, peer: Sock
             After::Next => {}
             After::Linger => return client.connection.linger(LINGER).await,
             After::Close => return,
+            After::Upgraded(upgraded) => return client.carry_upgraded(*upgraded).await,
             After::Tunnel(wanted) => return client.tunnel(*wanted).await,
         }
     }
@@ -107,7 +108,11 @@ impl Client {
     /// Answers a request for a target, in whatever way fits.
     async fn serve(&mut self, settings: &Arc<Settings>, request: &Request) -> Account {
         let facts = RequestFacts::of(&request.fields);
-        if !request.method.is_answered_from_store() || facts.has_content || facts.has_method_override {
+        if !request.method.is_answered_from_store()
+            || facts.has_content
+            || facts.has_method_override
+            || request.upgrade().is_some()
+        {
             return self.forward(settings, request, None).await;
         }
         let shared = self.worker.shared.clone();

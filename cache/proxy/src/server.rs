@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use cnn_core::policy::{Board, Reevaluate, Traffic};
 use cnn_core::repository::{self, Repository};
-use cnn_core::rfc9111::Target;
+use cnn_core::rfc9111::{Target, Unsaid};
 use moka::sync::Cache;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -20,7 +20,7 @@ use tokio::sync::{Notify, watch};
 use crate::access::Access;
 use crate::admin::{self, AdminServer, Counted, Live};
 use crate::clock::Clock;
-use crate::config::{self, Config, Reload};
+use crate::config::{self, Config, Period, Reload};
 use crate::engine::{self, Engine, Surroundings, UseError};
 use crate::http1::HeadLimits;
 use crate::limits::*;
@@ -50,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) access: Access,
     pub(crate) head_limits: HeadLimits,
     pub(crate) origin: origin::Settings,
+    /// What holds where responses do not say it.
+    pub(crate) unsaid: Unsaid,
 }
 
 /// What workers share.
@@ -151,7 +153,15 @@ impl Settings {
             idle_per_origin: config.limits.origin_idle_connections as usize,
             head: head_limits,
         };
-        Self { access: Access::new(&config, own), head_limits, origin, config }
+        let seconds = |period: Period| u32::try_from(period.as_secs()).unwrap_or(u32::MAX);
+        let freshness = &config.freshness;
+        let unsaid = Unsaid {
+            heuristic_percent: freshness.heuristic_percent,
+            heuristic_seconds_max: seconds(freshness.heuristic_max),
+            stale_if_error: seconds(freshness.stale_if_error),
+            stale_while_revalidate: seconds(freshness.stale_while_revalidate),
+        };
+        Self { access: Access::new(&config, own), head_limits, origin, unsaid, config }
     }
 }
 
@@ -314,6 +324,9 @@ impl Reloading {
         let repository = &self.shared.repository;
         repository.budget().set_limit(config.memory.0);
         repository.set_object_bytes_max(config.object_bytes_max());
+        if reload.applies("deadlines.dns") {
+            self.shared.resolver.set_settings(dns_settings(&config));
+        }
         self.shared.settings.store(Arc::new(Settings::new(config, &self.shared.own)));
         Ok(reload)
     }
@@ -450,7 +463,7 @@ impl Shared {
             object_bytes_max: config.object_bytes_max(),
             hash_seeds: seeds,
         };
-        let dns = DnsSettings { patience: config.deadlines.dns.0, ..DnsSettings::default() };
+        let dns = dns_settings(&config);
         let pseudonym = pseudonym(&config);
         Self {
             clock,
@@ -494,4 +507,8 @@ fn pseudonym(config: &Config) -> String {
     let name: String =
         name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':')).collect();
     if name.is_empty() { "cnn".to_owned() } else { name }
+}
+
+fn dns_settings(config: &Config) -> DnsSettings {
+    DnsSettings { patience: config.deadlines.dns.0, ..DnsSettings::default() }
 }

@@ -27,7 +27,11 @@ pub(super) fn fields(lines: &[(&str, &str)]) -> Fields {
 pub(super) fn fetched(lines: &[(&str, &str)], request: &Fields, at: i64) -> Fetched {
     let fields = fields(lines);
     let times = Times::at(UnixSecs(at));
-    let facts = Facts::of(&ResponseFacts::of(200, &fields, times.response), times);
+    let facts = Facts::of(
+        &ResponseFacts::of(200, &fields, times.response),
+        times,
+        &crate::rfc9111::Unsaid::default(),
+    );
     Fetched {
         status: 200,
         reason: Bytes::from_static(b"OK"),

@@ -5,12 +5,31 @@ use super::cache_control::DELTA_SECONDS_MAX;
 use super::response::{Age, ResponseFacts};
 use crate::time::UnixSecs;
 
-/// A lifetime is guessed as this share of the time since the last modification: the 10 % that RFC 9111 section 4.2.2
-/// gives as typical. Squid's default is 20 %, at most three days; we prefer being wrong for a shorter time.
-const HEURISTIC_SHARE: u64 = 10;
+/// What holds where a response does not say it. The operator's to choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsaid {
+    /// A lifetime is guessed as this share, in percent, of the time since the last modification.
+    pub heuristic_percent: u8,
+    /// The longest lifetime guessed, in seconds.
+    pub heuristic_seconds_max: u32,
+    /// Seconds for which a response may be served stale when its origin fails; 0 for never.
+    pub stale_if_error: u32,
+    /// Seconds for which a response may be served stale while it is validated; 0 for never.
+    pub stale_while_revalidate: u32,
+}
 
-/// No guessed lifetime is longer than a day, which is also where RFC 7234 asked for a warning.
-const HEURISTIC_SECONDS_MAX: u64 = 86_400;
+impl Default for Unsaid {
+    /// The 10 % that RFC 9111 section 4.2.2 gives as typical, at most a day, where RFC 7234 asked for a warning (Squid's
+    /// default is 20 %, at most three days; we prefer being wrong for a shorter time), and Squid's `max_stale`, a week.
+    fn default() -> Self {
+        Self {
+            heuristic_percent: 10,
+            heuristic_seconds_max: 86_400,
+            stale_if_error: 7 * 86_400,
+            stale_while_revalidate: 0,
+        }
+    }
+}
 
 /// When an exchange with the origin began and ended, on our own clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,10 +116,13 @@ const EXPLICIT: u8 = 1 << 5;
 
 impl Facts {
     /// Works the facts out.
-    pub fn of(response: &ResponseFacts<'_>, times: Times) -> Self {
+    pub fn of(response: &ResponseFacts<'_>, times: Times, unsaid: &Unsaid) -> Self {
         let directives = &response.directives;
         let date = response.date.unwrap_or(times.response);
-        let (lifetime, source) = lifetime(response, date);
+        let (lifetime, source) = lifetime(response, date, unsaid);
+        // s-maxage means that it must be validated, unless the response itself says otherwise.
+        let unsaid_window =
+            Some(unsaid.stale_while_revalidate).filter(|&window| window > 0 && directives.s_maxage.is_none());
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
         Self {
             date,
@@ -109,7 +131,7 @@ impl Facts {
             initial_age: corrected_initial_age(response.age, date, times),
             // An unusable Age leaves nothing to compare a lifetime with.
             lifetime: if response.age == Age::Invalid { 0 } else { lifetime },
-            stale_while_revalidate: directives.stale_while_revalidate.unwrap_or(NOT_GIVEN),
+            stale_while_revalidate: directives.stale_while_revalidate.or(unsaid_window).unwrap_or(NOT_GIVEN),
             stale_if_error: directives.stale_if_error.unwrap_or(NOT_GIVEN),
             status: response.status,
             source,
@@ -220,7 +242,7 @@ impl Facts {
 }
 
 /// RFC 9111 section 4.2.1, for a shared cache.
-fn lifetime(response: &ResponseFacts<'_>, date: UnixSecs) -> (u32, LifetimeSource) {
+fn lifetime(response: &ResponseFacts<'_>, date: UnixSecs, unsaid: &Unsaid) -> (u32, LifetimeSource) {
     let directives = &response.directives;
     if let Some(seconds) = directives.s_maxage.or(directives.max_age) {
         let source = match directives {
@@ -235,8 +257,8 @@ fn lifetime(response: &ResponseFacts<'_>, date: UnixSecs) -> (u32, LifetimeSourc
     }
     match response.last_modified {
         Some(last_modified) if response.is_heuristically_cacheable() => {
-            let guess = date.since(last_modified) / HEURISTIC_SHARE;
-            (seconds(guess.min(HEURISTIC_SECONDS_MAX)), LifetimeSource::Heuristic)
+            let guess = date.since(last_modified).saturating_mul(unsaid.heuristic_percent.into()) / 100;
+            (seconds(guess.min(unsaid.heuristic_seconds_max.into())), LifetimeSource::Heuristic)
         }
         _ => (0, LifetimeSource::None),
     }

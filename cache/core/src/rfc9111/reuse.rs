@@ -2,12 +2,8 @@
 //! match. A decision is a value with its reason; nothing here sends, waits or looks anything up.
 
 use super::cache_control::RequestDirectives;
-use super::freshness::{Facts, Freshness};
+use super::freshness::{Facts, Freshness, Unsaid};
 use crate::time::UnixSecs;
-
-/// Longest staleness served when the origin cannot be reached and has not set a limit itself, in seconds: a week, as
-/// Squid's `max_stale`.
-const DISCONNECTED_STALE_SECONDS_MAX: u32 = 7 * 86_400;
 
 /// What is done with a stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +117,7 @@ pub fn reuse_after_failure(
     stored: &Facts,
     now: UnixSecs,
     failure: Failure,
+    unsaid: &Unsaid,
 ) -> Option<Staleness> {
     if let Failure::Status(status) = failure
         && !Failure::is_failure(status)
@@ -141,7 +138,7 @@ pub fn reuse_after_failure(
     {
         Some(limit) => (by <= limit).then_some(Staleness::IfError),
         None if stored.is_stale_forbidden_by_default() => None,
-        None => (by <= DISCONNECTED_STALE_SECONDS_MAX).then_some(Staleness::Disconnected),
+        None => (0 < unsaid.stale_if_error && by <= unsaid.stale_if_error).then_some(Staleness::Disconnected),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::conditional::{Validators, strong_match, weak_match};
 use super::date;
-use super::freshness::{Facts, Times};
+use super::freshness::{Facts, Times, Unsaid};
 use super::hop::Hop;
 use super::response::ResponseFacts;
 use crate::fields::Fields;
@@ -58,7 +58,13 @@ pub fn selected_by_304(not_modified: &Fields, offered: &[Validators<'_>]) -> Opt
 
 /// Puts the fields of a 304, or of a response to HEAD, into a stored response. Fields of one hop, those that describe
 /// the stored content and the stored validator stay as they are; all others are replaced or added.
-pub fn freshen(stored_status: u16, stored: &Fields, new: &Fields, times: Times) -> Freshened {
+pub fn freshen(
+    stored_status: u16,
+    stored: &Fields,
+    new: &Fields,
+    times: Times,
+    unsaid: &Unsaid,
+) -> Freshened {
     let hop = Hop::of(new);
     let mut received = new.clone();
     received.retain(|name, _| !hop.has(name));
@@ -76,7 +82,7 @@ pub fn freshen(stored_status: u16, stored: &Fields, new: &Fields, times: Times) 
     let (facts, is_storable) = {
         let response = ResponseFacts::of(stored_status, &fields, times.response);
         let is_shareable = !response.directives.no_store && !response.directives.private;
-        (Facts::of(&response, times), is_shareable && !varies_otherwise(stored, &received))
+        (Facts::of(&response, times, unsaid), is_shareable && !varies_otherwise(stored, &received))
     };
     fields.remove("age");
     Freshened { fields, facts, is_storable }

@@ -7,7 +7,7 @@ use cnn_core::fields::Fields;
 use cnn_core::policy::{Board, Context, Event, Executor, HitEvents, KeyPolicy, Kind, Manifest};
 use cnn_core::policy::{Prepared, Replacement};
 use cnn_core::repository::{Fetched, FillReader, Join, Repository, Sharing};
-use cnn_core::rfc9111::{Facts, ResponseFacts, Times, VariantKey, date};
+use cnn_core::rfc9111::{Facts, ResponseFacts, Times, Unsaid, VariantKey, date};
 use cnn_core::time::{Tick, UnixSecs};
 use tikv_jemalloc_ctl::{epoch, stats};
 
@@ -44,7 +44,7 @@ pub(crate) fn fetched(n: usize, length: usize) -> Fetched {
 /// A response with these lines to a request with those.
 pub(crate) fn response(fields: Fields, request: &Fields, length: Option<usize>) -> Fetched {
     let times = Times::at(UnixSecs(1_700_000_000));
-    let facts = Facts::of(&ResponseFacts::of(200, &fields, times.response), times);
+    let facts = Facts::of(&ResponseFacts::of(200, &fields, times.response), times, &Unsaid::default());
     Fetched {
         status: 200,
         reason: Bytes::from_static(b"OK"),

@@ -12,8 +12,8 @@ use cnn_core::rfc9111::range::{self, Multipart, Selection, Span};
 use cnn_core::rfc9111::reuse::{self, Failure, Reuse};
 use cnn_core::rfc9111::update::{self, HeadEffect};
 use cnn_core::rfc9111::{
-    Facts, Method, RequestFacts, ResponseFacts, Target, Times, Uncacheable, VariantKey, date, invalidate,
-    store,
+    Facts, Method, RequestFacts, ResponseFacts, Target, Times, Uncacheable, Unsaid, VariantKey, date,
+    invalidate, store,
 };
 use cnn_core::time::UnixSecs;
 
@@ -174,8 +174,13 @@ impl Exchange<'_, '_> {
         };
         let matching = offered.iter().find(|stored| stored.variant.matches(self.request.fields));
         if let (Some(failure), Some(stored)) = (failure, matching)
-            && let Some(_) =
-                reuse::reuse_after_failure(&self.request.directives, &stored.facts, self.model.now, failure)
+            && let Some(_) = reuse::reuse_after_failure(
+                &self.request.directives,
+                &stored.facts,
+                self.model.now,
+                failure,
+                &Unsaid::default(),
+            )
         {
             return self.serve(stored, stored.facts.current_age(self.model.now));
         }
@@ -214,7 +219,13 @@ impl Exchange<'_, '_> {
 
     fn freshen(&mut self, stored: &Stored, response: &Response) -> Stored {
         let times = Times::at(self.model.now);
-        let freshened = update::freshen(stored.facts.status(), &stored.fields, &response.fields, times);
+        let freshened = update::freshen(
+            stored.facts.status(),
+            &stored.fields,
+            &response.fields,
+            times,
+            &Unsaid::default(),
+        );
         let new = Stored { fields: freshened.fields, facts: freshened.facts, ..stored.clone() };
         self.replace(&stored.variant, freshened.is_storable.then(|| new.clone()));
         new
@@ -238,7 +249,7 @@ impl Exchange<'_, '_> {
 
     fn keep(&mut self, response: &Response) {
         let facts = ResponseFacts::of(response.status, &response.fields, self.model.now);
-        let stored_facts = Facts::of(&facts, Times::at(self.model.now));
+        let stored_facts = Facts::of(&facts, Times::at(self.model.now), &Unsaid::default());
         match store::may_store(self.method, self.target, self.request, &facts, &stored_facts) {
             Ok(variant) => {
                 let stored = Stored {

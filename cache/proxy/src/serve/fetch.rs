@@ -81,8 +81,10 @@ pub(super) fn start(
         target: request.target.clone(),
         fields: request.fields.clone(),
         stale,
+        unsaid: settings.unsaid,
     };
     let request = forwarded(&worker.shared, settings, request, asking.request_fields(), client);
+    worker.origins.set_settings(settings.origin);
     let fetch = Fetch { worker: worker.clone(), asking, lead, request, progress: progress.clone() };
     tokio::task::spawn_local(fetch.run());
     progress
@@ -166,8 +168,7 @@ impl Fetch {
                 let repository = &worker.shared.repository;
                 freshened.fields.retain(|name, _| !is_made_anew(name));
                 let fresh_until = tick_of(freshened.facts.fresh_until(), now, wall);
-                let renewal =
-                    Renewal { fields: &freshened.fields, facts: freshened.facts, fresh_until };
+                let renewal = Renewal { fields: &freshened.fields, facts: freshened.facts, fresh_until };
                 let stored = repository.update(&stale, &renewal);
                 if !freshened.is_storable {
                     repository.remove(&stored);

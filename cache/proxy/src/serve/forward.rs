@@ -1,8 +1,12 @@
 //! Requests that go to the origin as they are and whose responses are not stored: other methods than GET, parts of what
 //! is not stored, HEAD for what is not stored. The request's body goes up while the response may already come down.
 
-use std::io::IoSlice;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use cnn_core::exchange::Why;
@@ -11,36 +15,41 @@ use cnn_core::repository::{Renewal, Stored};
 use cnn_core::rfc9111::cache_status::{Collapsing, Forward, Handling, Storing};
 use cnn_core::rfc9111::conditional::Validators;
 use cnn_core::rfc9111::update::{self, HeadEffect};
-use cnn_core::rfc9111::{Method, Times, date, hop, invalidate};
+use cnn_core::rfc9111::{Method, Times, Unsaid, date, hop, invalidate};
 use cnn_core::time::UnixSecs;
 
 use super::client::Client;
 use super::fetch;
 use super::own::{Asked, Refusal};
 use super::record::{Account, After, ending};
-use super::reply::{Delimited, Persistence, ReplyHead, Told, chunk_size_line};
+use super::reply::{Delimited, Persistence, ReplyHead, Told};
 use super::request::Request;
+use crate::http1::chunked::{self, CHUNK_END, ChunkStart};
 use crate::http1::io::Writing;
 use crate::http1::{Body, ResponseHead, Version, write};
 use crate::log::{Ending, Hierarchy, Outcome, ResultCode};
-use crate::origin::{ClientBody, Exchange, FetchError};
-use crate::server::Settings;
+use crate::origin::{self, ClientBody, Exchange, FetchError};
+use crate::server::{Settings, Shared};
+use crate::worker::Worker;
 
 /// How far an exchange came.
-struct Forwarded {
+struct Came {
+    /// The final head, once it was there.
     head: Option<ResponseHead>,
     sent: Result<(), Broken>,
     delimited: Delimited,
+    /// Whether the whole of the request's body was taken.
+    is_upload_done: bool,
 }
 
 /// Whose fault it is that it did not come to its end.
 enum Broken {
-    Client(std::io::Error),
+    Client(io::Error),
     Origin(FetchError),
 }
 
-impl From<std::io::Error> for Broken {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
         Self::Client(error)
     }
 }
@@ -55,84 +64,39 @@ impl Client {
     /// Forwards a request. `why` is given for one the store was asked about.
     pub(super) async fn forward(
         &mut self,
-        settings: &Arc<Settings>,
+        settings: &Settings,
         request: &Request,
         why: Option<Why>,
     ) -> Account {
         let shared = self.worker.shared.clone();
-        let mut fields = request.fields.clone();
-        hop::remove_hop_by_hop(&mut fields);
-        let upstream = fetch::forwarded(&shared, settings, request, fields, Some(self.address));
-        let reason = why.as_ref().map_or(Forward::Method, |why| why.forward());
-        let mut persistence = self.persistence(request);
+        let reason = why.as_ref().map_or(Forward::Method, Why::forward);
+        let persistence = self.persistence(request);
         let began = shared.clock.wall();
-
+        let upstream = upstream(&shared, settings, request, self.address);
         let mut body = Body::new(request.body);
+
         let Self { connection, out, worker, patience, .. } = self;
-        let (reading, mut writing) = connection.split();
-        let source = ClientBody { reading, body: &mut body };
-        let mut exchange = worker.origins.fetch(upstream, source);
-        let mut forwarded = Forwarded { head: None, sent: Ok(()), delimited: Delimited::NoBody };
-        let head = loop {
-            match exchange.head().await {
-                Ok(head) if head.status >= 200 => break Ok(head),
-                Ok(interim) if request.version == Version::Http11 => {
-                    out.clear();
-                    write::status_line(out, interim.status, &interim.reason);
-                    write::fields(out, &interim.fields);
-                    write::end(out);
-                    if let Err(error) = writing.all(&mut [IoSlice::new(out)], patience.send).await {
-                        break Err(Broken::Client(error));
-                    }
-                }
-                Ok(_) => {}
-                Err(error) => break Err(Broken::Origin(error)),
-            }
-        };
-        match head {
+        let (reading, writing) = connection.split();
+        worker.origins.set_settings(settings.origin);
+        let mut exchange = worker.origins.fetch(upstream, ClientBody { reading, body: &mut body });
+        let mut down = Down { writing, out, send: patience.send };
+        let came = match down.final_head(&mut exchange, request.version).await {
+            Err(broken) => Came::nothing(broken),
             Ok(head) => {
                 let now = shared.clock.wall();
                 let times = Times { request: began, response: now };
-                self::effects(worker, request, why.as_ref(), &head, times);
-                let mut fields = head.fields.clone();
-                prepare(&mut fields, &shared.via, now);
-                let length = head.body.known().or_else(|| declared_length(request, &head));
-                let delimited = Delimited::of(request.version, head.status, length);
-                let handling = Handling::Forwarded {
-                    reason,
-                    status: Some(head.status),
-                    storing: Storing::NotStored,
-                    collapsing: Collapsing::Alone,
-                };
-                if !request.body.is_empty() && !exchange.is_upload_done() {
-                    // An answer before the whole request: what is still to come is not read as the next one.
-                    persistence = Persistence::Close;
-                }
-                let mut reply = ReplyHead::begin(out, &shared);
-                reply.lines(head.status, &head.reason, &fields);
-                if let Some(age) = head.fields.first("age") {
-                    write::field(reply.out(), b"Age", age);
-                }
-                let told = Told { handling, age: None, ttl: None, detail: None };
-                reply.end(request.version, &told, delimited, persistence);
-                forwarded.delimited = delimited;
-                let has_body = request.wants_content() && !head.body.is_empty();
-                forwarded.head = Some(head);
-                let mut down = Down { writing: &mut writing, out, send: patience.send, delimited };
-                forwarded.sent = match has_body {
-                    true => down.send(&mut exchange).await,
-                    false => down.flush(b"").await.map_err(Broken::Client),
-                };
+                effects(worker, &settings.unsaid, request, why.as_ref(), &head, times);
+                let reply = Reply { shared: &shared, request, reason, persistence, now };
+                down.pass_on(&mut exchange, head, &reply).await
             }
-            Err(broken) => forwarded.sent = Err(broken),
-        }
-        let peer = exchange.report().peer;
-        let is_upload_done = exchange.is_upload_done();
-        drop(exchange);
+        };
+        let peer = exchange.report().peer.map(|peer| peer.ip());
+        let is_upgraded = came.head.as_ref().is_some_and(|head| head.status == 101);
+        // Otherwise only closed: what is not complete is of no use to anybody else.
+        let upgraded = exchange.upgraded().filter(|_| is_upgraded);
         let hierarchy = if peer.is_some() { self.hierarchy() } else { Hierarchy::None };
-        let peer = peer.map(|peer| peer.ip());
-        let Some(head) = forwarded.head else {
-            return match forwarded.sent {
+        let Some(head) = came.head else {
+            return match came.sent {
                 Err(Broken::Origin(error)) => {
                     let asked = Asked { result: None, hierarchy, peer, forward: Some(reason) };
                     self.refuse(request, Refusal::from(&error), asked).await
@@ -140,42 +104,56 @@ impl Client {
                 _ => Account { hierarchy, peer, ..Account::gone(ResultCode::Miss) },
             };
         };
-        let is_whole = forwarded.sent.is_ok();
         Account {
-            outcome: Outcome {
-                result: ResultCode::Miss,
-                collapsed: false,
-                ending: match &forwarded.sent {
-                    Ok(()) => Ending::Complete,
-                    Err(Broken::Client(error)) => ending::<()>(&Err(error.kind().into())),
-                    Err(Broken::Origin(FetchError::TimedOut(_))) => Ending::TimedOut,
-                    Err(Broken::Origin(_)) => Ending::Aborted,
-                },
-            },
+            outcome: Outcome { result: ResultCode::Miss, collapsed: false, ending: ending_of(&came.sent) },
             status: head.status,
             hierarchy,
             peer,
             content_type: head.fields.first("content-type").map_or_else(Bytes::new, Bytes::copy_from_slice),
-            after: match (is_whole, persistence) {
-                (false, _) => After::Close,
-                (true, Persistence::KeepAlive)
-                    if is_upload_done && forwarded.delimited != Delimited::Close =>
+            after: match (&came.sent, upgraded) {
+                (Err(_), _) => After::Close,
+                (Ok(()), Some((stream, early))) => After::Upgraded(Box::new((stream, early))),
+                (Ok(()), None)
+                    if persistence == Persistence::KeepAlive
+                        && came.is_upload_done
+                        && came.delimited != Delimited::Close =>
                 {
                     After::Next
                 }
-                (true, _) => After::Linger,
+                (Ok(()), None) => After::Linger,
             },
         }
     }
 }
 
-/// Fields of a response as they are passed on.
-fn prepare(fields: &mut Fields, via: &str, now: UnixSecs) {
-    hop::remove_hop_by_hop(fields);
-    if !fields.has("date") {
-        fields.push("Date", date::format(now));
+impl Came {
+    fn nothing(broken: Broken) -> Self {
+        Self { head: None, sent: Err(broken), delimited: Delimited::NoBody, is_upload_done: false }
     }
-    fields.push("Via", via);
+}
+
+/// The request as it goes on: without the fields of this hop, but for an upgrade that is asked for.
+fn upstream(shared: &Shared, settings: &Settings, request: &Request, client: IpAddr) -> origin::Request {
+    let mut fields = request.fields.clone();
+    hop::remove_hop_by_hop(&mut fields);
+    let upgrade = request.upgrade().map(<[u8]>::to_vec);
+    if let Some(protocols) = &upgrade {
+        fields.push("Connection", "upgrade");
+        fields.push("Upgrade", protocols);
+    }
+    let mut upstream = fetch::forwarded(shared, settings, request, fields, Some(client));
+    upstream.asks_upgrade = upgrade.is_some();
+    upstream
+}
+
+/// How a reply that was passed on, or not, ended.
+fn ending_of(sent: &Result<(), Broken>) -> Ending {
+    match sent {
+        Ok(()) => Ending::Complete,
+        Err(Broken::Client(error)) => ending::<()>(&Err(error.kind().into())),
+        Err(Broken::Origin(FetchError::TimedOut(_))) => Ending::TimedOut,
+        Err(Broken::Origin(_)) => Ending::Aborted,
+    }
 }
 
 /// The length of the content that a response to HEAD describes and does not have.
@@ -187,7 +165,8 @@ fn declared_length(request: &Request, head: &ResponseHead) -> Option<u64> {
 /// What a response means for what is stored: unsafe methods invalidate (RFC 9111 section 4.4), HEAD freshens or
 /// invalidates (section 4.3.5).
 fn effects(
-    worker: &crate::worker::Worker,
+    worker: &Worker,
+    unsaid: &Unsaid,
     request: &Request,
     why: Option<&Why>,
     head: &ResponseHead,
@@ -201,16 +180,16 @@ fn effects(
         }
     }
     if let (Method::Head, Some(stale)) = (&request.method, why.and_then(Why::stale)) {
-        freshen_by_head(worker, stale, head, times);
+        freshen_by_head(worker, unsaid, stale, head, times);
     }
 }
 
-fn freshen_by_head(worker: &crate::worker::Worker, stale: &Arc<Stored>, head: &ResponseHead, times: Times) {
+fn freshen_by_head(worker: &Worker, unsaid: &Unsaid, stale: &Arc<Stored>, head: &ResponseHead, times: Times) {
     let shared = &worker.shared;
     let stored = stale.head().to_fields();
     match update::head_effect(head.status, &head.fields, Validators::of(&stored), stale.body().len()) {
         HeadEffect::Update => {
-            let freshened = update::freshen(stale.head().status(), &stored, &head.fields, times);
+            let freshened = update::freshen(stale.head().status(), &stored, &head.fields, times, unsaid);
             let fresh_until =
                 fetch::tick_of(freshened.facts.fresh_until(), shared.clock.now(), times.response);
             let renewal = Renewal { fields: &freshened.fields, facts: freshened.facts, fresh_until };
@@ -226,16 +205,108 @@ fn freshen_by_head(worker: &crate::worker::Worker, stale: &Arc<Stored>, head: &R
     }
 }
 
-/// The way down to the client while the request's body may still be on its way up.
-struct Down<'a, 'c> {
-    writing: &'a mut Writing<'c>,
-    out: &'a mut Vec<u8>,
-    send: std::time::Duration,
-    delimited: Delimited,
+/// What a reply is made of beside the origin's head.
+struct Reply<'a> {
+    shared: &'a Shared,
+    request: &'a Request,
+    reason: Forward,
+    persistence: Persistence,
+    now: UnixSecs,
 }
 
-impl Down<'_, '_> {
-    async fn send(&mut self, exchange: &mut Exchange<ClientBody<'_>>) -> Result<(), Broken> {
+/// The way down to the client while the request's body may still be on its way up.
+struct Down<'a> {
+    writing: Writing<'a>,
+    out: &'a mut Vec<u8>,
+    send: Duration,
+}
+
+impl Down<'_> {
+    /// The final head of the response; those before it are passed on to a client that knows them.
+    async fn final_head(
+        &mut self,
+        exchange: &mut Exchange<ClientBody<'_>>,
+        version: Version,
+    ) -> Result<ResponseHead, Broken> {
+        loop {
+            let head = exchange.head().await?;
+            if head.status >= 200 || head.status == 101 {
+                return Ok(head);
+            }
+            if version == Version::Http11 {
+                self.out.clear();
+                write::status_line(self.out, head.status, &head.reason);
+                write::fields(self.out, &head.fields);
+                write::end(self.out);
+                self.flush(b"").await?;
+            }
+        }
+    }
+
+    /// Sends head and body on.
+    async fn pass_on(
+        &mut self,
+        exchange: &mut Exchange<ClientBody<'_>>,
+        head: ResponseHead,
+        reply: &Reply<'_>,
+    ) -> Came {
+        let request = reply.request;
+        let length = head.body.known().or_else(|| declared_length(request, &head));
+        let delimited = match head.status {
+            101 => Delimited::NoBody,
+            status => Delimited::of(request.version, status, length),
+        };
+        let has_body = request.wants_content() && !head.body.is_empty();
+        self.put_head(&head, reply, delimited, exchange.is_upload_done());
+        let sent = match has_body {
+            true => self.send(exchange, delimited).await,
+            false => self.flush(b"").await.map_err(Broken::Client),
+        };
+        let is_upload_done = exchange.is_upload_done();
+        Came { head: Some(head), sent, delimited, is_upload_done }
+    }
+
+    fn put_head(
+        &mut self,
+        head: &ResponseHead,
+        reply: &Reply<'_>,
+        delimited: Delimited,
+        is_upload_done: bool,
+    ) {
+        let mut fields = head.fields.clone();
+        hop::remove_hop_by_hop(&mut fields);
+        if !fields.has("date") {
+            fields.push("Date", date::format(reply.now));
+        }
+        fields.push("Via", &reply.shared.via);
+        if head.status == 101 {
+            head.fields.all("upgrade").for_each(|protocol| fields.push("Upgrade", protocol));
+        }
+        // An answer before the whole request: what is still to come must not be read as the next one.
+        let persistence = if is_upload_done { reply.persistence } else { Persistence::Close };
+        let handling = Handling::Forwarded {
+            reason: reply.reason,
+            status: Some(head.status),
+            storing: Storing::NotStored,
+            collapsing: Collapsing::Alone,
+        };
+        let mut put = ReplyHead::begin(self.out, reply.shared);
+        put.lines(head.status, &head.reason, &fields);
+        if let Some(age) = head.fields.first("age") {
+            write::field(put.out(), b"Age", age);
+        }
+        let told = Told { handling, age: None, ttl: None, detail: None };
+        match head.status {
+            101 => put.end_upgrade(&told),
+            _ => put.end(reply.request.version, &told, delimited, persistence),
+        }
+    }
+
+    async fn send(
+        &mut self,
+        exchange: &mut Exchange<ClientBody<'_>>,
+        delimited: Delimited,
+    ) -> Result<(), Broken> {
         // The head waits for the first piece, which is mostly there already; if not, it does not.
         let mut piece = match piece_at_hand(exchange).await {
             Some(piece) => piece?,
@@ -245,34 +316,28 @@ impl Down<'_, '_> {
             }
         };
         while let Some(bytes) = piece {
-            self.send_piece(&bytes).await?;
+            self.send_piece(&bytes, delimited).await?;
             piece = exchange.next_piece().await?;
         }
-        if self.delimited == Delimited::Chunked {
-            self.out.extend_from_slice(b"0\r\n");
-            if let Some(trailers) = exchange.trailers() {
-                write::fields(self.out, trailers);
-            }
-            write::end(self.out);
+        if delimited == Delimited::Chunked {
+            chunked::write_last_chunk(self.out, exchange.trailers().unwrap_or(&Fields::new()));
         }
-        Ok(self.flush(b"").await?)
+        if self.out.is_empty() { Ok(()) } else { Ok(self.flush(b"").await?) }
     }
 
-    async fn send_piece(&mut self, bytes: &Bytes) -> std::io::Result<()> {
-        if self.delimited != Delimited::Chunked {
+    async fn send_piece(&mut self, bytes: &Bytes, delimited: Delimited) -> io::Result<()> {
+        if delimited != Delimited::Chunked {
             return self.flush(bytes).await;
         }
-        let mut space = [0; 20];
-        let size = chunk_size_line(&mut space, bytes.len());
-        let mut slices =
-            [IoSlice::new(self.out), IoSlice::new(size), IoSlice::new(bytes), IoSlice::new(b"\r\n")];
+        let start = ChunkStart::new(bytes.len());
+        let mut slices = [&self.out[..], start.as_bytes(), bytes, CHUNK_END].map(IoSlice::new);
         self.writing.all(&mut slices, self.send).await?;
         self.out.clear();
         Ok(())
     }
 
     /// Sends what is put together, and some bytes after it.
-    async fn flush(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    async fn flush(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.writing.all(&mut [IoSlice::new(self.out), IoSlice::new(bytes)], self.send).await?;
         self.out.clear();
         Ok(())
@@ -281,10 +346,10 @@ impl Down<'_, '_> {
 
 /// The next piece if it is there already.
 async fn piece_at_hand(exchange: &mut Exchange<ClientBody<'_>>) -> Option<Result<Option<Bytes>, FetchError>> {
-    std::future::poll_fn(|cx| {
-        std::task::Poll::Ready(match exchange.poll_piece(cx) {
-            std::task::Poll::Ready(piece) => Some(piece),
-            std::task::Poll::Pending => None,
+    poll_fn(|cx| {
+        Poll::Ready(match exchange.poll_piece(cx) {
+            Poll::Ready(piece) => Some(piece),
+            Poll::Pending => None,
         })
     })
     .await

@@ -4,9 +4,10 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use cnn_core::repository::Stored;
 use cnn_core::time::Tick;
+use tokio::net::TcpStream;
 
 use super::client::Client;
 use super::hit::{Extent, Sent};
@@ -37,6 +38,8 @@ pub(super) enum After {
     Close,
     /// It becomes a tunnel.
     Tunnel(Box<WantedTunnel>),
+    /// It has become a tunnel: the origin's end, and what came from there already.
+    Upgraded(Box<(TcpStream, BytesMut)>),
 }
 
 /// What a request came to.

@@ -96,13 +96,7 @@ impl<'a> ReplyHead<'a> {
             Delimited::Chunked => write::field(out, b"Transfer-Encoding", b"chunked"),
             Delimited::NoBody | Delimited::Close => {}
         }
-        out.extend_from_slice(b"X-Cache: ");
-        cache_status::write_x_cache(out, &told.handling, pseudonym);
-        out.extend_from_slice(b"\r\nCache-Status: ");
-        let member =
-            CacheStatus { cache: pseudonym, handling: told.handling, ttl: told.ttl, detail: told.detail };
-        member.write(out);
-        out.extend_from_slice(b"\r\n");
+        write_told(out, pseudonym, told);
         if persistence == Persistence::Close || delimited == Delimited::Close {
             write::field(out, b"Connection", b"close");
         } else if version == Version::Http10 {
@@ -110,6 +104,25 @@ impl<'a> ReplyHead<'a> {
         }
         write::end(out);
     }
+
+    /// Ends the head of a 101, which has no lines about a body and keeps its own `Connection`.
+    pub(super) fn end_upgrade(self, told: &Told<'_>) {
+        let Self { out, pseudonym } = self;
+        write_told(out, pseudonym, told);
+        write::field(out, b"Connection", b"upgrade");
+        write::end(out);
+    }
+}
+
+/// Appends what caching has to say.
+fn write_told(out: &mut Vec<u8>, pseudonym: &str, told: &Told<'_>) {
+    out.extend_from_slice(b"X-Cache: ");
+    cache_status::write_x_cache(out, &told.handling, pseudonym);
+    out.extend_from_slice(b"\r\nCache-Status: ");
+    let member =
+        CacheStatus { cache: pseudonym, handling: told.handling, ttl: told.ttl, detail: told.detail };
+    member.write(out);
+    out.extend_from_slice(b"\r\n");
 }
 
 impl Client {
@@ -127,35 +140,4 @@ pub(super) fn is_made_anew(name: &[u8]) -> bool {
         || name.eq_ignore_ascii_case(b"age")
         || name.eq_ignore_ascii_case(b"connection")
         || name.eq_ignore_ascii_case(b"transfer-encoding")
-}
-
-/// The size line of a chunk of so many bytes (RFC 9112 section 7.1), in `space`.
-pub(super) fn chunk_size_line(space: &mut [u8; 20], bytes: usize) -> &[u8] {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    space[18..].copy_from_slice(b"\r\n");
-    let (mut from, mut rest) = (18, bytes);
-    loop {
-        from -= 1;
-        space[from] = HEX[rest % 16];
-        rest /= 16;
-        if rest == 0 {
-            return &space[from..];
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chunk_sizes_are_hexadecimal() {
-        let check = |bytes: usize, expected: &str| {
-            assert_eq!(chunk_size_line(&mut [0; 20], bytes), expected.as_bytes());
-        };
-        check(0, "0\r\n");
-        check(255, "ff\r\n");
-        check(65_536, "10000\r\n");
-        check(usize::MAX, "ffffffffffffffff\r\n");
-    }
 }

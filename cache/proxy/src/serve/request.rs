@@ -22,6 +22,14 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// The protocols the client wants to change to, if it wants to (RFC 9110 section 7.8).
+    pub(super) fn upgrade(&self) -> Option<&[u8]> {
+        let is_asked = self.version == Version::Http11
+            && self.body.is_empty()
+            && self.fields.list_has("connection", "upgrade");
+        self.fields.first("upgrade").filter(|_| is_asked)
+    }
+
     /// Whether the reply has its content sent after its head.
     pub(super) fn wants_content(&self) -> bool {
         self.method != Method::Head

@@ -11,8 +11,9 @@ use cnn_core::fields::Fields;
 use cnn_core::repository::{FillError, FillPart, FillReader};
 
 use super::client::Client;
-use super::reply::{Delimited, chunk_size_line};
-use crate::http1::{io::Gone, write};
+use super::reply::Delimited;
+use crate::http1::chunked::{self, CHUNK_END, ChunkStart};
+use crate::http1::io::Gone;
 use crate::limits::PART_BYTES_MAX;
 
 /// Why a body was not sent to its end.
@@ -68,19 +69,14 @@ impl Client {
             return self.send_head_with(bytes).await;
         }
         let Self { connection, out, patience, .. } = self;
-        let mut space = [0; 20];
-        let size = chunk_size_line(&mut space, bytes.len());
-        let mut slices = [IoSlice::new(out), IoSlice::new(size), IoSlice::new(bytes), IoSlice::new(b"\r\n")];
+        let start = ChunkStart::new(bytes.len());
+        let mut slices = [&out[..], start.as_bytes(), bytes, CHUNK_END].map(IoSlice::new);
         connection.write_all(&mut slices, patience.send).await
     }
 
     async fn send_end(&mut self, trailers: Option<Arc<Fields>>, delimited: Delimited) -> io::Result<()> {
         if delimited == Delimited::Chunked {
-            self.out.extend_from_slice(b"0\r\n");
-            if let Some(trailers) = trailers {
-                write::fields(&mut self.out, &trailers);
-            }
-            write::end(&mut self.out);
+            chunked::write_last_chunk(&mut self.out, trailers.as_deref().unwrap_or(&Fields::new()));
         }
         if self.out.is_empty() { Ok(()) } else { self.send_head_with(b"").await }
     }

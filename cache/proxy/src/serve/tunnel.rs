@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use cnn_core::fields::Fields;
 use cnn_core::rfc9111::target::Authority;
 use cnn_core::time::Tick;
@@ -63,6 +64,21 @@ impl Client {
         let after = self.refuse_connect(wanted, refusal).await;
         if let After::Linger = after {
             self.connection.linger(LINGER).await;
+        }
+    }
+}
+
+impl Client {
+    /// Carries bytes of whatever protocol the client and the origin have changed to.
+    pub(super) async fn carry_upgraded(self, (mut upstream, from_origin): (TcpStream, BytesMut)) {
+        let idle = self.patience.tunnel_idle;
+        let (mut stream, from_client) = self.connection.into_parts();
+        let early = async {
+            stream.write_all(&from_origin).await?;
+            upstream.write_all(&from_client).await
+        };
+        if early.await.is_ok() {
+            join(&mut stream, &mut upstream, idle).await;
         }
     }
 }

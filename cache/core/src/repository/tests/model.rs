@@ -229,7 +229,11 @@ impl Run {
         let mut fields = old.head().to_fields();
         fields.set("X-Step", format!("{}", self.step));
         let times = crate::rfc9111::Times::at(UnixSecs(self.step));
-        let facts = Facts::of(&crate::rfc9111::ResponseFacts::of(200, &fields, times.response), times);
+        let facts = Facts::of(
+            &crate::rfc9111::ResponseFacts::of(200, &fields, times.response),
+            times,
+            &crate::rfc9111::Unsaid::default(),
+        );
         let new = self.repository.update(&old, &Renewal { fields: &fields, facts, fresh_until: Tick(1) });
         assert!(body_of(&new) == body_of(&old));
         let fetch = fetch_of(&new);

@@ -1,5 +1,6 @@
 //! Facts as numbers; what they mean for reuse is tested with the sections of RFC 9111.
 
+use super::super::date;
 use super::*;
 use crate::fields::Fields;
 
@@ -7,7 +8,7 @@ const NOW: UnixSecs = UnixSecs(1_800_000_000);
 
 fn facts(lines: &[(&str, &str)], times: Times) -> Facts {
     let fields: Fields = lines.iter().copied().collect();
-    Facts::of(&ResponseFacts::of(200, &fields, times.response), times)
+    Facts::of(&ResponseFacts::of(200, &fields, times.response), times, &Unsaid::default())
 }
 
 #[test]
@@ -78,4 +79,24 @@ fn windows_are_given_or_not() {
     let not_given = facts(&[], Times::at(NOW));
     assert_eq!((not_given.stale_while_revalidate(), not_given.stale_if_error()), (None, None));
     assert_eq!(not_given.last_modified(), None);
+}
+
+#[test]
+fn what_a_response_does_not_say_is_the_operators_choice() {
+    let unsaid = Unsaid {
+        heuristic_percent: 50,
+        heuristic_seconds_max: 40,
+        stale_while_revalidate: 7,
+        ..Unsaid::default()
+    };
+    let check = |lines: &[(&str, &str)], lifetime: u32, window: Option<u32>| {
+        let fields: Fields = lines.iter().copied().collect();
+        let now = date::parse(b"Sun, 06 Nov 1994 08:49:37 GMT", UnixSecs(0)).unwrap();
+        let facts = Facts::of(&ResponseFacts::of(200, &fields, now), Times::at(now), &unsaid);
+        assert_eq!((facts.lifetime(), facts.stale_while_revalidate()), (lifetime, window), "{lines:?}");
+    };
+    check(&[("Last-Modified", "Sun, 06 Nov 1994 08:49:17 GMT")], 10, Some(7));
+    check(&[("Last-Modified", "Sun, 06 Nov 1994 07:49:17 GMT")], 40, Some(7));
+    check(&[("Cache-Control", "max-age=5, stale-while-revalidate=3")], 5, Some(3));
+    check(&[("Cache-Control", "s-maxage=5")], 5, None);
 }
