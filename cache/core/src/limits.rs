@@ -55,6 +55,11 @@ pub const AHEAD_BYTES_MAX: u64 = 128 * 1024;
 /// Allocation for a part of a body that is not stored. Small enough that the allocator keeps it in its thread cache.
 pub const PASSING_PIECE_BYTES: usize = 32 * 1024;
 
+/// Of the limit, how many percent large bodies may hold while they arrive to be stored; what comes above it is passed on
+/// unstored. Without it, a few dozen large downloads at once empty the repository and then find no room to be stored
+/// themselves. A body is large when it does not fit into one allocation.
+pub const FILLING_PERCENT_MAX: u64 = 75;
+
 /// Bytes charged for a fetch in progress beside its body: its head as header fields, and what it is made of.
 pub const FILL_BYTES: u64 = 2048;
 

@@ -59,6 +59,8 @@ pub struct Repository {
     index: Index,
     templates: Templates,
     budget: Arc<Budget>,
+    /// Of the budget, what large bodies hold that are arriving to be stored; limited to their share.
+    filling: Arc<Budget>,
     board: Arc<Board>,
     object_bytes_max: AtomicU64,
     no_room: AtomicU64,
@@ -126,6 +128,7 @@ impl Repository {
         Self {
             index: Index::new(config.hash_seeds),
             templates: Templates::new(RandomState::with_seeds(b, c, d, a), Arc::clone(&budget)),
+            filling: Arc::new(Budget::new(room::filling_limit(config.limit_bytes))),
             budget,
             board,
             object_bytes_max: AtomicU64::new(config.object_bytes_max),
@@ -309,7 +312,8 @@ impl Repository {
 
     fn new_fill(&self, key: &str, hash: u64) -> Arc<Fill> {
         let metadata = FILL_BYTES + allocated_bytes(key.len() as u64);
-        Arc::new(Fill::new(key, hash, self.budget.charge_forced(metadata), self.budget.charge_forced(0)))
+        let body = [&self.budget, &self.filling].map(|budget| budget.charge_forced(0));
+        Arc::new(Fill::new(key, hash, self.budget.charge_forced(metadata), body))
     }
 
     fn ends_of(self: &Arc<Self>, fill: Arc<Fill>) -> (FillLead, FillReader) {

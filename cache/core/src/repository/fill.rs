@@ -199,7 +199,9 @@ fn wake(wakers: impl IntoIterator<Item = Waker>) {
 }
 
 impl Fill {
-    pub(super) fn new(key: &str, hash: u64, charge: Charge, body: Charge) -> Self {
+    /// `charge` is for the fetch itself; `body` holds what the body is charged, to the budget and to the share of
+    /// large bodies that are arriving to be stored.
+    pub(super) fn new(key: &str, hash: u64, charge: Charge, body: [Charge; 2]) -> Self {
         let flow = Flow {
             phase: Phase::Waiting,
             content: Content::Arriving(Intake::new(body)),
@@ -317,6 +319,9 @@ impl Flow {
     fn pass(&mut self, why: Unstored) {
         if let Phase::Storing(fetched) = &self.phase {
             self.phase = Phase::Passing(Arc::clone(fetched), why);
+            if let Content::Arriving(intake) = &mut self.content {
+                intake.leave_share();
+            }
             self.forget_read();
         }
     }

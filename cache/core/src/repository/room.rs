@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::budget::Charge;
 use super::{Repository, Stored};
-use crate::limits::{CHARGE_TRIES_MAX, EVICTION_MISSES_MAX, EVICTIONS_MAX};
+use crate::limits::{CHARGE_TRIES_MAX, EVICTION_MISSES_MAX, EVICTIONS_MAX, FILLING_PERCENT_MAX};
 use crate::policy::{Removal, Slot, SlotId};
 use crate::time::Tick;
 
@@ -18,6 +18,11 @@ pub struct Sweep {
     pub removed: u32,
     /// Where to go on; `None` at the end.
     pub next: Option<Slot>,
+}
+
+/// The share of large bodies that are arriving to be stored, of a limit.
+pub(super) const fn filling_limit(limit: u64) -> u64 {
+    limit / 100 * FILLING_PERCENT_MAX
 }
 
 /// What became of a try to evict.
@@ -45,9 +50,19 @@ impl Repository {
         None
     }
 
+    /// Charges `bytes` of a large body that is arriving to be stored: to the budget, and to the share of such bodies.
+    pub(super) fn charge_filling(&self, bytes: u64) -> Option<[Charge; 2]> {
+        let Some(share) = self.filling.charge(bytes) else {
+            self.no_room.fetch_add(1, Relaxed);
+            return None;
+        };
+        Some([self.charge(bytes)?, share])
+    }
+
     /// Changes the limit. When that leaves too much stored, the caller calls [`Repository::shrink`] until it is done.
     pub fn set_limit(&self, bytes: u64) {
         self.budget.set_limit(bytes);
+        self.filling.set_limit(filling_limit(bytes));
     }
 
     /// Evicts what is above the limit, a slice of it; says whether that is all that can be done for now.

@@ -24,6 +24,8 @@ pub(super) struct Intake {
     /// What is charged for the tail's allocation and not yet passed on to its pieces.
     tail_charged: u64,
     charge: Charge,
+    /// Of the charge, what counts as a large body that is arriving to be stored.
+    share: Charge,
 }
 
 #[derive(Debug)]
@@ -35,8 +37,8 @@ struct Piece {
 }
 
 impl Intake {
-    /// Nothing yet; what comes is charged to `charge`.
-    pub(super) fn new(charge: Charge) -> Self {
+    /// Nothing yet; what comes adds to these two charges, to the budget and to the share of large bodies.
+    pub(super) fn new([charge, share]: [Charge; 2]) -> Self {
         Self {
             pieces: VecDeque::new(),
             start: 0,
@@ -45,6 +47,7 @@ impl Intake {
             tail: BytesMut::new(),
             tail_charged: 0,
             charge,
+            share,
         }
     }
 
@@ -53,13 +56,14 @@ impl Intake {
         self.sealed + self.tail.len() as u64
     }
 
-    /// Starts a new tail of `tail_bytes`, for which the charge must have grown by [`tail_charge`].
-    pub(super) fn add_tail(&mut self, tail_bytes: usize, more: Charge) {
+    /// Starts a new tail of `tail_bytes`, for which `more`, and `share` if that limits it, hold [`tail_charge`].
+    pub(super) fn add_tail(&mut self, tail_bytes: usize, more: Charge, share: Option<Charge>) {
         debug_assert_eq!(self.tail.len(), self.tail.capacity(), "a tail with room left is given up");
         self.seal();
         self.tail_start = self.sealed;
         self.tail_charged = more.bytes();
         self.charge.merge(more);
+        share.into_iter().for_each(|share| self.share.merge(share));
         self.tail = BytesMut::with_capacity(tail_bytes);
     }
 
@@ -109,6 +113,11 @@ impl Intake {
             kept = kept.saturating_sub(piece.charged + PIECE_BYTES);
         }
         self.charge.shrink_to(kept);
+    }
+
+    /// The body will not be stored.
+    pub(super) fn leave_share(&mut self) {
+        self.share.shrink_to(0);
     }
 
     /// The body as it will be stored, and what is still charged here and not by it: a small body is the document's to

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use super::intake::{next_tail_bytes, tail_charge};
 use super::{Content, Fetched, Fill, FillError, Flow, Phase, Sharing, Stored, Unstored, wake};
 use crate::fields::Fields;
-use crate::limits::{AHEAD_BYTES_MAX, PASSING_PIECE_BYTES};
+use crate::limits::{AHEAD_BYTES_MAX, PASSING_PIECE_BYTES, PIECE_BYTES_MAX};
 use crate::repository::stored::{Draft, Meta};
 use crate::repository::{Fetch, Repository};
 use crate::time::Tick;
@@ -205,20 +205,28 @@ impl FillLead {
         let flow = self.fill.flow.lock();
         let Content::Arriving(intake) = &flow.content else { return };
         let to_store = match &flow.phase {
-            Phase::Storing(fetched) => Some(next_tail_bytes(intake.end(), fetched.length, incoming)),
+            Phase::Storing(fetched) => Some((intake.end(), fetched.length)),
             _ => None,
         };
         drop(flow);
-        let charged = to_store.and_then(|bytes| Some((bytes, self.repository.charge(tail_charge(bytes))?)));
+        let charged = to_store.and_then(|(end, length)| {
+            let bytes = next_tail_bytes(end, length, incoming);
+            let is_large = length.unwrap_or(end + 1) > PIECE_BYTES_MAX as u64;
+            if !is_large {
+                return Some((bytes, self.repository.charge(tail_charge(bytes))?, None));
+            }
+            let [charge, share] = self.repository.charge_filling(tail_charge(bytes))?;
+            Some((bytes, charge, Some(share)))
+        });
         if to_store.is_some() && charged.is_none() {
             self.pass(Unstored::NoRoom);
         }
-        let (bytes, charge) = charged.unwrap_or_else(|| {
+        let (bytes, charge, share) = charged.unwrap_or_else(|| {
             let charge = self.repository.budget().charge_forced(tail_charge(PASSING_PIECE_BYTES));
-            (PASSING_PIECE_BYTES, charge)
+            (PASSING_PIECE_BYTES, charge, None)
         });
         if let Content::Arriving(intake) = &mut self.fill.flow.lock().content {
-            intake.add_tail(bytes, charge);
+            intake.add_tail(bytes, charge, share);
         }
     }
 

@@ -339,6 +339,30 @@ fn a_body_there_is_no_room_for_is_passed_on_unstored() {
 }
 
 #[test]
+fn large_bodies_on_their_way_leave_room_for_what_is_stored_and_for_small_ones() {
+    let repository = repository(8 << 20);
+    for n in 0..20 {
+        put(&repository, &format!("http://example.com/{n}"), &[0; 50_000]).unwrap();
+    }
+    let mut open: Vec<_> =
+        (0..20).map(|n| lead(&repository, &format!("http://example.com/large/{n}"))).collect();
+    for (lead, reader) in &mut open {
+        head(lead, Some(1 << 20));
+        for _ in 0..16 {
+            lead.append(&[1; 1 << 16]);
+            read_on(reader);
+        }
+    }
+    assert!(put(&repository, KEY, &[2; 200_000]).is_ok());
+    assert!(repository.usage().documents > 15, "{:?}", repository.usage());
+    let stored = open.into_iter().filter_map(|(lead, _)| finish(lead).ok()).count();
+    assert!((4..=6).contains(&stored), "{stored} stored");
+    repository.check_invariants();
+    // What was not stored gave its share back.
+    put(&repository, "http://example.com/large", &[3; 1 << 20]).unwrap();
+}
+
+#[test]
 fn trailers_come_at_the_end_and_are_stored() {
     let repository = repository(1 << 20);
     let (mut lead, mut reader) = lead(&repository, KEY);
