@@ -185,6 +185,19 @@ fn the_pool_is_filled_ahead_and_follows_hits_and_removals() {
 }
 
 #[test]
+fn a_rank_names_those_right_before_it_across_the_edge_of_the_pool() {
+    let mut rig = Rig::new(lru());
+    let ids = rig.fill(200);
+    assert_eq!(rig.turn().picks, 4);
+    let line = rig.worst(12);
+    for (place, &slot) in line.iter().enumerate() {
+        let rank = rig.executor.rank_of(ids[slot as usize]).unwrap();
+        let nearest = &line[place.saturating_sub(5)..place];
+        assert_eq!((rank.before, rank.nearest.as_slice()), (place, nearest));
+    }
+}
+
+#[test]
 fn the_pool_follows_the_demand() {
     let mut rig = Rig::new(lru());
     rig.fill(4000);

@@ -113,21 +113,26 @@ impl Executor {
         if !self.owners.is_generation(id.slot, id.generation) {
             return None;
         }
-        let offered = self.offered.len();
+        let offered: Vec<_> = self.offered.in_order().into_iter().map(|(slot, _)| slot).collect();
         match self.owners.of(id.slot) {
             Owner::Nobody => None,
             Owner::Offered => {
-                let offered: Vec<_> = self.offered.in_order().into_iter().map(|(slot, _)| slot).collect();
                 let before = offered.iter().position(|&slot| slot == id.slot)?;
-                let nearest = offered[before.saturating_sub(NEAREST)..before].to_vec();
+                let nearest = last(&offered[..before], NEAREST).to_vec();
                 Some(Rank { before, precision: Precision::Exact, nearest })
             }
             Owner::Instance(number) => {
-                let before = self.line_of_instances().take_while(|instance| instance.id != number);
-                let before = offered + before.map(|instance| instance.held).sum::<usize>();
+                let between = self.line_of_instances().take_while(|instance| instance.id != number);
+                let between = between.map(|instance| instance.held).sum::<usize>();
                 let holder = self.instances().find(|instance| instance.id == number)?;
-                let rank = holder.order.rank(&self.context(), id.slot)?;
-                Some(Rank { before: before + rank.before, ..rank })
+                let mut rank = holder.order.rank(&self.context(), id.slot)?;
+                if between == 0 && rank.nearest.len() == rank.before {
+                    // The order begins here, and what is put forward goes right before it.
+                    let room = NEAREST.saturating_sub(rank.nearest.len());
+                    rank.nearest.splice(..0, last(&offered, room).iter().copied());
+                }
+                rank.before += offered.len() + between;
+                Some(rank)
             }
         }
     }
@@ -235,6 +240,11 @@ impl Executor {
             is_offered,
         })
     }
+}
+
+/// The last `count` slots, or all if there are fewer.
+fn last(slots: &[Slot], count: usize) -> &[Slot] {
+    &slots[slots.len().saturating_sub(count)..]
 }
 
 /// How far [`Executor::audit`] goes.
