@@ -142,7 +142,7 @@ impl Launch {
             .expect("the shell starts");
         let errors = Lines::of(child.stderr.take().expect("it is piped"));
         let output = Lines::of(child.stdout.take().expect("it is piped"));
-        let ready = errors.find(|line| line.starts_with("cnn ready: "));
+        let ready = errors.find(|line| line.starts_with("cnn: ready: "));
         let ready = ready
             .unwrap_or_else(|said| panic!("cnn {arguments:?} is not ready; it said:\n{}", said.join("\n")));
         let ready = ready_line(&ready);
@@ -391,9 +391,9 @@ impl Lines {
     }
 }
 
-/// The parts of the ready line: `cnn ready: proxy 127.0.0.1:3128; admin PATH; ...`.
+/// The parts of the ready line: `cnn: ready: proxy 127.0.0.1:3128; admin PATH; ...`.
 fn ready_line(line: &str) -> HashMap<String, String> {
-    let parts = line.strip_prefix("cnn ready: ").unwrap_or_default().split("; ");
+    let parts = line.strip_prefix("cnn: ready: ").unwrap_or_default().split("; ");
     parts
         .filter_map(|part| part.split_once(' '))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -441,7 +441,7 @@ mod tests {
 
     #[test]
     fn the_ready_line_is_read() {
-        let line = "cnn ready: proxy 127.0.0.1:3128, [::1]:3128; admin /run/a b.sock; metrics 127.0.0.1:9128; policy lru";
+        let line = "cnn: ready: proxy 127.0.0.1:3128, [::1]:3128; admin /run/a b.sock; metrics 127.0.0.1:9128; policy lru";
         let ready = ready_line(line);
         assert_eq!(addresses_of(&ready["proxy"]).len(), 2);
         assert_eq!(addresses_of(&ready["metrics"]), ["127.0.0.1:9128".parse().unwrap()]);
