@@ -104,9 +104,11 @@ impl Refusal {
 
 /// The word a typing error was probably meant to be: at most a third of its letters are wrong.
 fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    let distance = |word: &str| strsim::damerau_levenshtein(&name.to_ascii_lowercase(), word);
-    let candidates = known.iter().map(|word| (distance(word), word.as_str()));
-    candidates.filter(|(distance, word)| *distance <= word.len().div_ceil(3)).min().map(|(_, word)| word)
+    let name = name.to_ascii_lowercase();
+    let wrong = |word: &str| strsim::damerau_levenshtein(&name, word);
+    // Of two words as near as each other, the one as long as what was typed: letters are swapped more than forgotten.
+    let candidates = known.iter().map(|word| (wrong(word), word.len().abs_diff(name.len()), word.as_str()));
+    candidates.filter(|(wrong, _, word)| *wrong <= word.len().div_ceil(3)).min().map(|(_, _, word)| word)
 }
 
 #[cfg(test)]
@@ -124,6 +126,7 @@ mod tests {
         };
         check("lur", Some("lru"));
         check("GDSF", Some("gdsf"));
+        check("gdfs", Some("gdsf"));
         check("sive", Some("sieve"));
         check("s3fifo", Some("s3-fifo"));
         check("clock-pro", None);
