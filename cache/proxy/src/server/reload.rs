@@ -1,0 +1,66 @@
+//! A reload: a new configuration takes the place of the old one while requests go on, or nothing changes at all.
+
+use std::io;
+use std::sync::Arc;
+
+use cnn_core::policy::Reevaluate;
+use parking_lot::Mutex;
+
+use super::log_settings;
+use super::shared::{Settings, Shared, dns_settings};
+use crate::config::{self, Config, Reload};
+use crate::engine::{Engine, UseError};
+use crate::log::AccessLog;
+
+/// Replaces the configuration of a running server.
+pub struct Reloading {
+    pub(super) shared: Arc<Shared>,
+    pub(super) engine: Engine,
+    pub(super) log: Arc<Mutex<AccessLog>>,
+}
+
+/// Why a configuration was not taken over. Nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The access log could not be opened.
+    #[error("cannot open the access log {target}: {source}")]
+    Log {
+        /// Where it was to go.
+        target: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The policy could not be used.
+    #[error("cannot use the policy: {0}")]
+    Policy(#[from] UseError),
+}
+
+impl Reloading {
+    /// Takes over what may change while the server runs, and opens the log anew, as after `logrotate`. Says which keys
+    /// changed. Requests under way keep the settings they began with.
+    ///
+    /// # Errors
+    /// When the log cannot be opened or the policy cannot be used; nothing has changed then.
+    pub fn reload(&self, config: Config) -> Result<Reload, ReloadError> {
+        let old = self.shared.settings.load_full();
+        let reload = config::diff(&old.config, &config);
+        if reload.applies("policy") {
+            self.engine.use_policy(&config.policy, Reevaluate::default(), "reload")?;
+        }
+        let log = self.log.lock().reopen(&config.access_log, log_settings(&config));
+        if let Err(source) = log {
+            if reload.applies("policy") {
+                self.engine.use_policy(&old.config.policy, Reevaluate::default(), "reload, taken back")?;
+            }
+            return Err(ReloadError::Log { target: config.access_log.to_string(), source });
+        }
+        let repository = &self.shared.repository;
+        repository.budget().set_limit(config.memory.0);
+        repository.set_object_bytes_max(config.object_bytes_max());
+        if reload.applies("deadlines.dns") {
+            self.shared.resolver.set_settings(dns_settings(&config));
+        }
+        self.shared.settings.store(Arc::new(Settings::new(config, &self.shared.own)));
+        Ok(reload)
+    }
+}

@@ -1,0 +1,91 @@
+//! The running server as others look at it: a scrape by Prometheus, an orchestrator's probe, the admin socket, and the
+//! policy engine that wants to know whether it helps.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use cnn_core::policy::Traffic;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::Phase;
+use super::shared::Shared;
+use crate::admin::{Counted, Live};
+use crate::engine::Engine;
+use crate::log::AccessLog;
+use crate::metrics::{Gauges, Metrics, Probe, Times};
+
+/// What a scrape and an orchestrator ask.
+pub(super) struct Scrape {
+    pub(super) shared: Arc<Shared>,
+    pub(super) engine: Engine,
+    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) log: Arc<Mutex<AccessLog>>,
+}
+
+impl Probe for Scrape {
+    fn metrics(&self) -> String {
+        let usage = self.shared.repository.usage();
+        let counts = self.shared.repository.board().counts();
+        let evictions = [("policy", counts.policy_victims), ("fallback", counts.fallback_victims)];
+        let status = self.engine.status().ok();
+        let policy = status.as_ref().map_or("", |status| &status.policy.name);
+        self.shared.metrics.render(&Gauges {
+            documents: usage.documents,
+            stored_bytes: usage.used,
+            memory_bytes_max: usage.limit,
+            fills: usage.fills,
+            evictions: &evictions,
+            policy,
+            switches: status.as_ref().map_or(0, |status| status.token),
+            pending: status.as_ref().map_or(0, |status| status.pending as u64),
+            faults: status.as_ref().map_or(0, |status| status.faults),
+            hit_events_dropped: counts.hits_dropped,
+            log_lines_lost: self.log.lock().lost(),
+            start_unix_secs: self.shared.started,
+        })
+    }
+
+    fn ready(&self) -> Result<(), &'static str> {
+        match *self.phase.borrow() {
+            Phase::Serve => Ok(()),
+            Phase::Drain | Phase::Stop => Err("stopping"),
+        }
+    }
+}
+
+/// What was counted of requests that the cache could have answered.
+pub(super) fn traffic(metrics: &Metrics) -> Traffic {
+    let totals = metrics.totals();
+    Traffic {
+        requests: totals.hit_times.count() + totals.miss_times.count(),
+        hits: totals.hits(),
+        bytes: totals.sent_bytes,
+        hit_bytes: totals.hit_bytes,
+    }
+}
+
+/// The proxy as the admin socket sees it.
+pub(super) fn live(shared: &Arc<Shared>, engine: &Engine, listening: &[SocketAddr], workers: usize) -> Live {
+    let counting = shared.clone();
+    Live {
+        engine: engine.clone(),
+        repository: shared.repository.clone(),
+        not_stored: shared.not_stored.clone(),
+        clock: shared.clock,
+        workers,
+        listen: listening.iter().map(SocketAddr::to_string).collect(),
+        counted: Box::new(move || {
+            let totals = counting.metrics.totals();
+            Counted {
+                requests: totals.requests(),
+                hits: totals.hits(),
+                sent_bytes: totals.sent_bytes,
+                hit_bytes: totals.hit_bytes,
+                bucket_bounds_us: Times::bounds_us(),
+                hit_buckets: totals.hit_times.counts().to_vec(),
+                miss_buckets: totals.miss_times.counts().to_vec(),
+            }
+        }),
+    }
+}
