@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::DEADLINE;
-use crate::http::{Reply, read_reply, read_reply_head};
+use crate::http::{Reply, read_reply, read_reply_body, read_reply_head};
 
 /// A client's connection.
 #[derive(Debug)]
@@ -86,6 +86,14 @@ impl Connection {
     /// When the connection fails or ends before the head does.
     pub fn reply_head(&mut self) -> io::Result<Reply> {
         read_reply_head(&mut self.stream)
+    }
+
+    /// Reads the body of an answer to a GET whose head was read.
+    ///
+    /// # Errors
+    /// When the connection fails or ends before the body does.
+    pub fn reply_body(&mut self, reply: &mut Reply) -> io::Result<()> {
+        read_reply_body(&mut self.stream, "GET", reply)
     }
 
     /// Sends a request and reads its answer.

@@ -112,11 +112,20 @@ pub fn read_reply_head(stream: &mut impl BufRead) -> io::Result<Reply> {
 /// When the stream fails or ends before the answer does: a truncated body is an error.
 pub fn read_reply(stream: &mut impl BufRead, method: &str) -> io::Result<Reply> {
     let mut reply = read_reply_head(stream)?;
+    read_reply_body(stream, method, &mut reply)?;
+    Ok(reply)
+}
+
+/// Reads the rest of an answer whose head was read.
+///
+/// # Errors
+/// When the stream fails or ends before the answer does: a truncated body is an error.
+pub fn read_reply_body(stream: &mut impl BufRead, method: &str, reply: &mut Reply) -> io::Result<()> {
     if method == "HEAD"
         || matches!(reply.status, 101 | 204 | 304)
         || (method == "CONNECT" && reply.status == 200)
     {
-        return Ok(reply);
+        return Ok(());
     }
     if reply.field("transfer-encoding").is_some() {
         reply.trailers = read_chunked(stream, &mut reply.body)?;
@@ -125,7 +134,7 @@ pub fn read_reply(stream: &mut impl BufRead, method: &str) -> io::Result<Reply> 
     } else {
         stream.read_to_end(&mut reply.body)?;
     }
-    Ok(reply)
+    Ok(())
 }
 
 fn length_of(fields: &[(String, String)]) -> io::Result<Option<u64>> {

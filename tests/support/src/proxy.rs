@@ -393,7 +393,8 @@ impl Lines {
 
 /// The parts of the ready line: `cnn: ready: proxy 127.0.0.1:3128; admin PATH; ...`.
 fn ready_line(line: &str) -> HashMap<String, String> {
-    let parts = line.strip_prefix("cnn: ready: ").unwrap_or_default().split("; ");
+    let line = line.strip_prefix("cnn: ready: ").unwrap_or_default();
+    let parts = line.strip_prefix("reverse ").unwrap_or(line).split("; ");
     parts
         .filter_map(|part| part.split_once(' '))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -446,6 +447,8 @@ mod tests {
         assert_eq!(addresses_of(&ready["proxy"]).len(), 2);
         assert_eq!(addresses_of(&ready["metrics"]), ["127.0.0.1:9128".parse().unwrap()]);
         assert_eq!(ready["policy"], "lru");
+        let reverse = ready_line("cnn: ready: reverse proxy 127.0.0.1:1; admin a");
+        assert_eq!(addresses_of(&reverse["proxy"]), ["127.0.0.1:1".parse().unwrap()]);
     }
 
     #[test]
