@@ -34,7 +34,7 @@ pub use self::room::Sweep;
 pub use self::stored::Stored;
 
 use self::fill::Fill;
-use self::index::{Index, Removed, Shard, Totals};
+use self::index::{Index, Shard, Totals};
 use self::stored::{Draft, Meta};
 use self::template::Templates;
 use crate::fields::Fields;
@@ -243,7 +243,7 @@ impl Repository {
     /// documents went.
     pub fn purge(&self, key: &str) -> usize {
         let hash = self.index.hash(key);
-        let (mut removed, mut fills) = (Removed::new(), Vec::new());
+        let (mut removed, mut fills) = (Vec::new(), Vec::new());
         let mut shard = self.index.write(hash);
         while let Some(stored) = shard.remove_key(hash, key) {
             removed.push(stored);
@@ -369,9 +369,9 @@ impl Repository {
 
     /// Puts a response into its shard. A new version of a document goes on counting its uses: they tell how popular the
     /// document is, not its bytes.
-    fn insert(&self, shard: &mut Shard, stored: &Arc<Stored>, mut document: Document) -> Removed {
+    fn insert(&self, shard: &mut Shard, stored: &Arc<Stored>, mut document: Document) -> Option<Arc<Stored>> {
         let removed = shard.insert(Arc::clone(stored));
-        if let Some(former) = removed.iter().find(|former| former.is_same_variant(stored)) {
+        if let Some(former) = removed.as_ref().filter(|former| former.is_same_variant(stored)) {
             document.uses = self.board.documents().get(former.id().slot).uses.saturating_add(1);
         }
         self.tell_removed(&removed, Removal::Gone);

@@ -84,7 +84,7 @@ impl Body {
     /// The contiguous bytes from `offset` on; empty at or past the end. Calling it again past what it returned walks
     /// the body.
     #[inline]
-    pub fn from(&self, offset: u64) -> &[u8] {
+    pub fn slice_from(&self, offset: u64) -> &[u8] {
         match &self.0 {
             Kind::Empty => &[],
             Kind::Small(bytes) => bytes.get(offset as usize..).unwrap_or_default(),
@@ -101,14 +101,14 @@ impl Body {
         let mut at = range.start;
         std::iter::from_fn(move || {
             let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
-            let slice = self.from(at);
+            let slice = self.slice_from(at);
             let slice = &slice[..slice.len().min(left)];
             at += slice.len() as u64;
             (!slice.is_empty()).then_some(slice)
         })
     }
 
-    /// Like [`Body::from`] as owned bytes, at most `bytes_max` of them: a reference count for a shared body, a copy of
+    /// Like [`Body::slice_from`] as owned bytes, at most `bytes_max` of them: a reference count for a shared body, a copy of
     /// a small one.
     pub fn bytes_from(&self, offset: u64, bytes_max: usize) -> Bytes {
         match &self.0 {
@@ -119,7 +119,7 @@ impl Body {
                 None => Bytes::new(),
             },
             _ => {
-                let slice = self.from(offset);
+                let slice = self.slice_from(offset);
                 Bytes::copy_from_slice(&slice[..slice.len().min(bytes_max)])
             }
         }

@@ -52,7 +52,7 @@ impl Budget {
     }
 
     /// Changes how many bytes may be charged. Lowering it takes nothing back; whoever lowers it makes room.
-    pub fn set_limit(&self, limit: u64) {
+    pub(super) fn set_limit(&self, limit: u64) {
         self.limit.store(limit, Relaxed);
     }
 

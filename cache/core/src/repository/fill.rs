@@ -157,6 +157,8 @@ struct Flow {
     phase: Phase,
     content: Content,
     seats: SmallVec<[Option<Seat>; 2]>,
+    /// Seats whose reader left.
+    vacant: usize,
     /// Wakes the lead when there is room, or when nobody reads any more.
     lead: Option<Waker>,
 }
@@ -206,6 +208,7 @@ impl Fill {
             phase: Phase::Waiting,
             content: Content::Arriving(Intake::new(body)),
             seats: SmallVec::new(),
+            vacant: 0,
             lead: None,
         };
         Self {
@@ -264,12 +267,19 @@ impl Fill {
 
 impl Flow {
     fn add_reader(&mut self, fill: &Arc<Fill>, is_first: bool) -> FillReader {
-        let seat = Seat { position: 0, waker: None, is_first, is_cut_off: false };
-        let number = self.seats.iter().position(Option::is_none).unwrap_or_else(|| {
-            self.seats.push(None);
-            self.seats.len() - 1
-        });
-        self.seats[number] = Some(seat);
+        let seat = Some(Seat { position: 0, waker: None, is_first, is_cut_off: false });
+        let vacant = if self.vacant > 0 { self.seats.iter().position(Option::is_none) } else { None };
+        let number = match vacant {
+            Some(number) => {
+                self.vacant -= 1;
+                self.seats[number] = seat;
+                number
+            }
+            None => {
+                self.seats.push(seat);
+                self.seats.len() - 1
+            }
+        };
         FillReader::new(Arc::clone(fill), number)
     }
 

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use ahash::RandomState;
 use hashbrown::HashTable;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use smallvec::SmallVec;
 
 use super::fill::Fill;
 use super::stored::Stored;
@@ -49,10 +48,6 @@ pub(super) struct Totals {
     /// Charged for everything else.
     pub(super) metadata: u64,
 }
-
-/// Entries taken out of the index, to be dropped without its lock. Two at most: the former response of a variant, and
-/// the oldest variant.
-pub(super) type Removed = SmallVec<[Arc<Stored>; 2]>;
 
 impl Index {
     pub(super) fn new(hash_seeds: [u64; 4]) -> Self {
@@ -113,9 +108,8 @@ impl Shard {
         self.entries.iter()
     }
 
-    /// Adds a response; takes out the same variant of its key, and the oldest variant if there are too many.
-    pub(super) fn insert(&mut self, stored: Arc<Stored>) -> Removed {
-        let mut removed = Removed::new();
+    /// Adds a response; takes out the same variant of its key, or else the oldest one if there are too many.
+    pub(super) fn insert(&mut self, stored: Arc<Stored>) -> Option<Arc<Stored>> {
         let hash = stored.hash();
         let (mut former, mut oldest, mut count) = (None, None::<&Arc<Stored>>, 0);
         for other in self.variants(hash, stored.key()) {
@@ -128,9 +122,7 @@ impl Shard {
             }
         }
         let surplus = oldest.filter(|_| count >= VARIANTS_MAX).map(|oldest| oldest.id());
-        if let Some(id) = former.or(surplus) {
-            removed.extend(self.remove(hash, id));
-        }
+        let removed = former.or(surplus).and_then(|id| self.remove(hash, id));
         self.totals.add(&stored);
         self.entries.insert_unique(hash, stored, |stored| stored.hash());
         removed
@@ -211,5 +203,35 @@ impl Totals {
         self.bodies -= of.bodies;
         self.texts -= of.texts;
         self.metadata -= of.metadata;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keys chosen to fall into one shard and one place of its table under some seeds.
+    fn colliding(seeds: [u64; 4]) -> Vec<String> {
+        let index = Index::new(seeds);
+        let place = |hash: u64| ((hash >> 40) % 8, hash % 64);
+        let keys = (0..200_000).map(|n| format!("http://example.com/{n}"));
+        keys.filter(|key| place(index.hash(key)) == (0, 0)).collect()
+    }
+
+    #[test]
+    fn keys_that_collide_under_one_seed_do_not_under_another() {
+        let keys = colliding([1, 2, 3, 4]);
+        assert!(keys.len() > 200);
+        let index = Index::new([5, 2, 3, 4]);
+        let mut most = [0; 64];
+        keys.iter().for_each(|key| most[(index.hash(key) % 64) as usize] += 1);
+        assert!(most.iter().all(|&keys_there| keys_there < keys.len() / 10), "{most:?}");
+    }
+
+    #[test]
+    fn the_hash_of_a_key_follows_from_the_seeds() {
+        let hash = |seeds| Index::new(seeds).hash("http://example.com/");
+        assert_eq!(hash([1, 2, 3, 4]), hash([1, 2, 3, 4]));
+        assert_ne!(hash([1, 2, 3, 4]), hash([1, 2, 3, 5]));
     }
 }

@@ -55,7 +55,7 @@ impl Reloading {
             return Err(ReloadError::Log { target: config.access_log.to_string(), source });
         }
         let repository = &self.shared.repository;
-        repository.budget().set_limit(config.memory.0);
+        repository.set_limit(config.memory.0);
         repository.set_object_bytes_max(config.object_bytes_max());
         if reload.applies("deadlines.dns") {
             self.shared.resolver.set_settings(dns_settings(&config));

@@ -118,6 +118,7 @@ impl Drop for FillReader {
     fn drop(&mut self) {
         let mut flow = self.fill.flow.lock();
         let seat = flow.seats.get_mut(self.seat).and_then(Option::take);
+        flow.vacant += 1;
         flow.forget_read();
         // It may have been the one that set the pace, or the last.
         let lead = flow.lead.take();

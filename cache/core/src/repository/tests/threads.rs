@@ -116,10 +116,7 @@ fn workers_at_the_same_keys_never_disagree() {
                     let key = key_of(rng.usize(..KEYS));
                     match rng.u32(..20) {
                         0 => drop(repository.purge(&key)),
-                        1 => {
-                            repository.set_limit(rng.u64(200_000..2_000_000));
-                            repository.shrink();
-                        }
+                        1 => repository.set_limit(rng.u64(200_000..2_000_000)),
                         2 => {
                             let Some(old) = get(repository, &key) else { continue };
                             let fields = old.head().to_fields();
