@@ -9,6 +9,7 @@ pub mod access;
 pub mod admin;
 pub mod clock;
 pub mod config;
+mod drain;
 pub mod engine;
 pub mod error_page;
 pub mod http1;

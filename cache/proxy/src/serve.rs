@@ -22,9 +22,12 @@ mod route;
 mod stream;
 mod tunnel;
 
+use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use cnn_core::exchange::{self, Plan};
 use cnn_core::rfc9111::cache_status::Handling;
@@ -41,7 +44,7 @@ use self::route::Route;
 use crate::http1::io::ReadError;
 use crate::http1::{Connection, RequestHead};
 use crate::limits::LINGER;
-use crate::server::{Phase, Settings};
+use crate::server::Settings;
 use crate::worker::Worker;
 
 /// Serves a client until it leaves, breaks the rules, or the server drains.
@@ -54,6 +57,8 @@ pub(crate) async fn connection(worker: Rc<Worker>, stream: TcpStream, peer: Sock
         patience: Patience::of(&settings),
         worker,
     };
+    let worker = client.worker.clone();
+    let _listening = worker.drain.listen().await;
     loop {
         let settings = client.worker.shared.settings.load_full();
         client.patience = Patience::of(&settings);
@@ -76,19 +81,15 @@ impl Client {
     /// Reads the next request; none when the client closes, or when the server drains and nothing has been sent.
     async fn read_request(&mut self, settings: &Settings) -> Result<Option<RequestHead>, ReadError> {
         let deadlines = &settings.config.deadlines;
-        let mut phase = self.worker.phase.clone();
-        if *phase.borrow() != Phase::Serve && !self.connection.has_read_ahead() {
-            return Ok(None);
-        }
-        tokio::select! {
-            biased;
-            head = self.connection.read_request(
-                &settings.head_limits,
-                deadlines.idle.0,
-                deadlines.header.0,
-            ) => head,
-            _ = phase.wait_for(|phase| *phase != Phase::Serve) => Ok(None),
-        }
+        let Self { connection, worker, .. } = self;
+        let request = connection.read_request(&settings.head_limits, deadlines.idle.0, deadlines.header.0);
+        let mut request = pin!(request);
+        poll_fn(|cx| match request.as_mut().poll(cx) {
+            // The bell woke us, or it rang before: what has not come by now is not waited for.
+            Poll::Pending if worker.drain.has_rung() => Poll::Ready(Ok(None)),
+            polled => polled,
+        })
+        .await
     }
 
     /// Answers one request and accounts for it.
@@ -152,7 +153,6 @@ impl Client {
     }
 
     fn persistence_of(&self, is_wanted: bool) -> Persistence {
-        let is_serving = *self.worker.phase.borrow() == Phase::Serve;
-        if is_wanted && is_serving { Persistence::KeepAlive } else { Persistence::Close }
+        if is_wanted && !self.worker.drain.has_rung() { Persistence::KeepAlive } else { Persistence::Close }
     }
 }

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use crate::drain::DrainBell;
 use crate::limits::ACCEPT_BACK_OFF;
 use crate::log::WorkerLog;
 use crate::metrics::WorkerMetrics;
@@ -23,7 +24,9 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     /// Number of this worker, from 0: names its hit ring, counters and log buffer.
     pub(crate) index: usize,
-    pub(crate) phase: watch::Receiver<Phase>,
+    phase: watch::Receiver<Phase>,
+    /// Rung when the worker drains.
+    pub(crate) drain: DrainBell,
     pub(crate) log: WorkerLog,
     pub(crate) origins: Rc<Origins>,
 }
@@ -43,7 +46,7 @@ pub(crate) fn run(
     LocalSet::new().block_on(&runtime, async move {
         let origins = origins(&shared);
         tokio::task::spawn_local(origins.clone().tend());
-        let worker = Rc::new(Worker { shared, index, phase, log, origins });
+        let worker = Rc::new(Worker { shared, index, phase, drain: DrainBell::default(), log, origins });
         let accepting: Vec<_> = sockets
             .into_iter()
             .map(|socket| tokio::task::spawn_local(accept(worker.clone(), socket)))
@@ -52,6 +55,7 @@ pub(crate) fn run(
             // An accept loop ends when the server drains; it has no result to look at.
             let _ = task.await;
         }
+        worker.drain.ring();
         drained(&worker).await;
     });
 }

@@ -25,25 +25,42 @@ pub(super) enum Route {
     Own(OwnReply),
 }
 
+/// Where a request goes, before what it takes along is taken out of its head.
+enum Way {
+    /// To its target; with the value of `Max-Forwards` that it has from here on, if it has one.
+    Target(Target, Option<u64>),
+    Tunnel(WantedTunnel),
+    Own(OwnReply),
+}
+
 impl Client {
     /// Routes a request.
     pub(super) fn route(&self, settings: &Settings, head: RequestHead, started: Tick) -> Route {
-        match self.try_route(settings, &head, started) {
-            Ok(route) => route,
-            Err(refusal) => Route::Own(OwnReply::refused(&head, refusal)),
+        let (target, max_forwards) = match self.way(settings, &head, started) {
+            Ok(Way::Target(target, max_forwards)) => (target, max_forwards),
+            Ok(Way::Tunnel(wanted)) => return Route::Tunnel(wanted),
+            Ok(Way::Own(own)) => return Route::Own(own),
+            Err(refusal) => return Route::Own(OwnReply::refused(&head, refusal)),
+        };
+        let RequestHead { method, mut fields, version, body, is_persistent, .. } = head;
+        if let Some(left) = max_forwards {
+            fields.set("Max-Forwards", left.to_string());
         }
+        Route::Request(Request { method, target, fields, version, body, is_persistent, started })
     }
 
-    fn try_route(&self, settings: &Settings, head: &RequestHead, started: Tick) -> Result<Route, Refusal> {
-        let method = head.method.clone();
+    fn way(&self, settings: &Settings, head: &RequestHead, started: Tick) -> Result<Way, Refusal> {
         let is_reverse = settings.config.reverse.is_some();
         if hop::has_passed(&head.fields, &self.worker.shared.pseudonym) {
             return Err(Refusal::Loop);
         }
-        let target = match form(&method, &head.target) {
+        let target = match form(&head.method, &head.target) {
             Form::Authority if is_reverse => return Err(Refusal::Method),
-            Form::Authority => return self.route_tunnel(settings, head, started).map(Route::Tunnel),
-            Form::Asterisk => return Ok(Route::Own(OwnReply::options(head))),
+            Form::Authority => return self.route_tunnel(settings, head, started).map(Way::Tunnel),
+            Form::Asterisk => {
+                settings.access.client(self.address)?;
+                return Ok(Way::Own(OwnReply::options(head)));
+            }
             Form::Absolute => Target::absolute(&head.target, String::new())?,
             Form::Origin if is_reverse => {
                 let host = head.fields.first("host").ok_or(Refusal::NoHost)?;
@@ -59,21 +76,11 @@ impl Client {
                 return Err(Refusal::Scheme);
             }
         }
-        let mut fields = head.fields.clone();
-        match hop::max_forwards(&method, &fields) {
-            MaxForwards::Answer => return Ok(Route::Own(OwnReply::final_recipient(head, &method))),
-            MaxForwards::Forward(left) => fields.set("Max-Forwards", left.to_string()),
-            MaxForwards::Unlimited => {}
+        match hop::max_forwards(&head.method, &head.fields) {
+            MaxForwards::Answer => Ok(Way::Own(OwnReply::final_recipient(head, &head.method))),
+            MaxForwards::Forward(left) => Ok(Way::Target(target, Some(left))),
+            MaxForwards::Unlimited => Ok(Way::Target(target, None)),
         }
-        Ok(Route::Request(Request {
-            method,
-            target,
-            fields,
-            version: head.version,
-            body: head.body,
-            is_persistent: head.is_persistent,
-            started,
-        }))
     }
 
     fn route_tunnel(
