@@ -104,6 +104,8 @@ pub struct Board {
     slots: FreeSlots,
     rings: Box<[HitRing]>,
     queue: SegQueue<Told>,
+    /// Events the queue holds at most.
+    backlog_max: usize,
     pool: ArrayQueue<Offer>,
     /// A [`HitDelivery`] as its number.
     hit_delivery: AtomicU8,
@@ -124,12 +126,19 @@ impl Board {
     /// A board for `workers` request threads (numbered from 0), at most `slots_max` documents, and up to `pool_size`
     /// victims picked ahead of need.
     pub fn new(workers: usize, slots_max: usize, pool_size: usize) -> Self {
+        Self::with_backlog(workers, slots_max, pool_size, BACKLOG_EVENTS_MAX)
+    }
+
+    /// The same with another bound on the lossless events that wait. Beyond it they are lost, and the executor reads
+    /// the columns anew.
+    pub fn with_backlog(workers: usize, slots_max: usize, pool_size: usize, backlog_max: usize) -> Self {
         let slots_max = slots_max.clamp(1, u32::MAX as usize - 1);
         Self {
             documents: Documents::new(slots_max),
             slots: FreeSlots::new(slots_max as u32),
             rings: (0..workers.max(1)).map(|_| HitRing::new()).collect(),
             queue: SegQueue::new(),
+            backlog_max,
             pool: ArrayQueue::new(pool_size.max(1)),
             hit_delivery: AtomicU8::new(HitDelivery::Off as u8),
             pool_low: AtomicUsize::new(0),
@@ -280,7 +289,7 @@ impl Board {
 
     fn queue_up(&self, told: Told) {
         let waiting = self.queue.len();
-        if waiting >= BACKLOG_EVENTS_MAX {
+        if waiting >= self.backlog_max {
             self.counters.backlogs_lost.count();
             self.backlog_lost.store(true, Release);
         } else {

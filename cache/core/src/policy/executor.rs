@@ -26,7 +26,7 @@ mod view;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use self::carry::Reevaluation;
+use self::carry::{Reconciling, Reevaluation};
 use self::offered::Offered;
 use self::owners::{INSTANCE_IDS, Owner, Owners};
 use self::picks::Pool;
@@ -126,8 +126,8 @@ pub struct Executor {
     withdrawn: VecDeque<(Slot, u64)>,
     pool: Pool,
     pub(super) reevaluation: Reevaluation,
-    /// Where reading the columns anew goes on, when it is going on.
-    reconcile_from: Option<Slot>,
+    /// How far reading the columns anew has come, when it is going on.
+    reconciling: Option<Reconciling>,
     fallback: Fallback,
     pub(super) faults: u64,
     /// How hits were last asked for.
@@ -164,7 +164,7 @@ impl Executor {
             withdrawn: VecDeque::with_capacity(2 * board.pool_size()),
             pool,
             reevaluation: Reevaluation::default(),
-            reconcile_from: None,
+            reconciling: None,
             fallback: Fallback::default(),
             faults: 0,
             delivery: None,
@@ -173,7 +173,7 @@ impl Executor {
         };
         executor.deliver_hits();
         // Documents stored before there was an executor.
-        executor.reconcile_from = (executor.board.slots_ever_used() > 0).then_some(0);
+        executor.read_columns_anew();
         executor
     }
 
@@ -193,7 +193,7 @@ impl Executor {
         self.now = now;
         self.retired.0.clear();
         if self.board.has_lost_backlog() {
-            self.reconcile_from = Some(0);
+            self.read_columns_anew();
         }
         let events = self.hear(budget.events);
         self.reconcile();
@@ -201,7 +201,7 @@ impl Executor {
         let carried = self.reevaluate(budget);
         self.retire();
         self.deliver_hits();
-        let is_pressed = self.board.told_waiting() > 0 || is_short || self.reconcile_from.is_some();
+        let is_pressed = self.board.told_waiting() > 0 || is_short || self.reconciling.is_some();
         let (is_draining, is_unfit) = (self.pending() > 0, self.is_unfit());
         Turn { events, picks, carried, is_pressed, is_draining, is_unfit }
     }
@@ -213,6 +213,9 @@ impl Executor {
             let Some(told) = self.board.next_told() else { break };
             self.told(told);
             heard += 1;
+        }
+        if let Some(reconciling) = &mut self.reconciling {
+            reconciling.hear_first = reconciling.hear_first.saturating_sub(heard);
         }
         while heard < most {
             let mut hits = std::mem::take(&mut self.hits);
@@ -243,8 +246,8 @@ impl Executor {
 
     fn inserted(&mut self, event: &Event, generation: u32) {
         if self.owners.of(event.slot) != Owner::Nobody {
-            if self.owners.is_generation(event.slot, generation) {
-                // Found in the columns before its insert was heard.
+            if self.owners.is_not_older(event.slot, generation) {
+                // It, or one after it, was found in the columns before its insert was heard.
                 return;
             }
             // The removal before it was lost.
@@ -413,7 +416,7 @@ impl Executor {
         self.withdrawn.clear();
         self.reevaluation = Reevaluation::default();
         self.hits.clear();
-        self.reconcile_from = Some(0);
+        self.read_columns_anew();
         self.deliver_hits();
         retired
     }

@@ -60,7 +60,7 @@ pub(super) const GONE_PICKS_MAX: usize = 64;
 pub(super) const FAULTS_MAX: u32 = 32;
 
 /// Rows compared with the executor's own knowledge per turn when the columns are read anew.
-pub(super) const RECONCILE_ROWS: usize = 2048;
+pub(super) const RECONCILE_ROWS: u32 = 2048;
 
 /// Switches remembered.
 pub(super) const HISTORY_ENTRIES: usize = 1024;

@@ -141,13 +141,11 @@ fn an_executor_in_line_fills_the_pool_when_it_is_rung_for() {
 
 #[test]
 fn a_queue_that_is_full_says_that_the_columns_must_be_read_anew() {
-    let board = Board::new(1, 8, 4);
+    let board = Board::with_backlog(1, 8, 4, 3);
     let id = stored(&board, 1);
-    for _ in 0..BACKLOG_EVENTS_MAX {
-        board.updated(id, 1, Tick(0));
-    }
+    (0..3).for_each(|_| board.updated(id, 1, Tick(0)));
     assert_eq!(board.counts().backlogs_lost, 1);
     assert!(board.has_lost_backlog());
     assert!(!board.has_lost_backlog());
-    assert_eq!(board.told_waiting(), BACKLOG_EVENTS_MAX);
+    assert_eq!(board.told_waiting(), 3);
 }

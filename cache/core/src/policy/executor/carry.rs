@@ -19,6 +19,15 @@ impl Reevaluation {
     }
 }
 
+/// How far reading the columns anew has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reconciling {
+    /// Events told before the loss was noticed and not heard yet. They may be about documents whose removal was lost,
+    /// so they are heard before the columns are looked at; of those told later, none is lost.
+    pub(super) hear_first: usize,
+    pub(super) from: Slot,
+}
+
 /// What one step of carrying came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -156,13 +165,19 @@ impl Executor {
         Step::Carried
     }
 
-    /// Compares the next rows of the columns with what the executor knows, and corrects that. Used when events were
-    /// lost, and for documents older than the executor.
+    /// From now on, compares the columns with what the executor knows: events were lost, or there are documents older
+    /// than the executor.
+    pub(super) fn read_columns_anew(&mut self) {
+        self.reconciling = Some(Reconciling { hear_first: self.board.told_waiting(), from: 0 });
+    }
+
+    /// Compares the next rows, and corrects what is known.
     pub(super) fn reconcile(&mut self) {
-        let Some(from) = self.reconcile_from else { return };
-        let until = (from as usize + RECONCILE_ROWS).min(self.board.slots_ever_used() as usize) as Slot;
+        let Some(Reconciling { hear_first: 0, from }) = self.reconciling else { return };
+        let end = self.board.slots_ever_used();
+        let until = end.min(from.saturating_add(RECONCILE_ROWS));
         (from..until).for_each(|slot| self.reconcile_row(slot));
-        self.reconcile_from = (until < self.board.slots_ever_used()).then_some(until);
+        self.reconciling = (until < end).then_some(Reconciling { hear_first: 0, from: until });
     }
 
     fn reconcile_row(&mut self, slot: Slot) {

@@ -23,7 +23,8 @@ pub(super) enum Owner {
 pub(super) const INSTANCE_IDS: std::ops::Range<u8> = NOBODY + 1..OFFERED;
 
 /// The owner of each slot with the low byte of its generation, which tells the document the executor was told of
-/// from a later one in the same slot (the executor is never 256 documents of one slot behind).
+/// from a later one in the same slot. An executor that is 256 documents of one slot behind may take one for the other
+/// once; that costs a decision, no document.
 pub(super) struct Owners(Paged<[u8; 2], 4096>);
 
 impl Owners {
@@ -44,6 +45,11 @@ impl Owners {
     #[inline]
     pub(super) fn is_generation(&self, slot: Slot, generation: u32) -> bool {
         self.0.get(slot as usize)[1] == generation as u8
+    }
+
+    /// Whether the slot's known document has this generation or a later one, of two that are not far apart.
+    pub(super) fn is_not_older(&self, slot: Slot, generation: u32) -> bool {
+        self.0.get(slot as usize)[1].wrapping_sub(generation as u8) < 128
     }
 
     /// A document not known before.

@@ -104,7 +104,7 @@ struct Rig {
 
 impl Rig {
     fn new(first: Prepared) -> Self {
-        let board = Arc::new(Board::new(1, 8192, 32));
+        let board = Arc::new(Board::with_backlog(1, 8192, 32, 10_000));
         let executor = Executor::new(Arc::clone(&board), first, UnixSecs(0));
         Self { board, executor, now: 0, audit: Audit::WithOrders }
     }
@@ -371,9 +371,7 @@ fn lost_events_are_made_up_for_from_the_columns() {
     let mut rig = Rig::new(lru());
     let ids = rig.fill(5000);
     rig.turn_with(Budget::UNBOUNDED);
-    for _ in 0..=crate::policy::limits::BACKLOG_EVENTS_MAX {
-        rig.board.updated(ids[0], 1, Tick(0));
-    }
+    (0..10_000).for_each(|_| rig.board.updated(ids[0], 1, Tick(0)));
     ids[..100].iter().for_each(|&id| rig.board.removed(id, Removal::Gone));
     rig.fill(50);
     let now = rig.tick();
