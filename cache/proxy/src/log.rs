@@ -8,6 +8,7 @@
 mod combined;
 mod date;
 mod json;
+mod lines;
 mod record;
 mod sink;
 mod squid;

@@ -3,13 +3,12 @@
 //! ```text
 //! worker: format into own buffer --64 KiB--> wake --.
 //!                                                   v
-//! writer thread: every 250 ms, or woken: swap each buffer for an empty one, write it out
+//! writer thread: every 250 ms, or woken: swap each buffer for an empty one, merge them by time, write them out
 //! ```
 //!
 //! A worker's buffer is behind a lock that only the writer shares, for the length of a swap. When the disk is slower than
 //! the requests, a buffer fills up to its limit; lines that find it full are lost, never a request delayed. The loss is
-//! counted and reported. Lines of one worker are in order; those of several are, within the quarter of a second between
-//! two turns of the writer, not ordered against each other (as between the processes of Squid's SMP mode).
+//! counted and reported.
 
 use std::io;
 use std::sync::Arc;
@@ -20,8 +19,9 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::lines::{Lines, merge};
 use super::sink::Sink;
-use super::text::without_query;
+use super::text::{without_query, without_user_info};
 use super::{AccessRecord, LogFormat, LogTarget, combined, json, squid};
 
 /// Sizes and times of the log.
@@ -36,8 +36,6 @@ mod limits {
     pub(super) const WAITING_BYTES_MAX: usize = 16 << 20;
     /// The least of that for one worker.
     pub(super) const WORKER_BYTES_MIN: usize = 256 << 10;
-    /// A buffer that grew beyond this under pressure is given back.
-    pub(super) const KEPT_BYTES: usize = 128 << 10;
 }
 
 /// What can be changed while the log is written.
@@ -78,7 +76,7 @@ struct Shared {
 /// Lines of one worker, on cache lines of their own: workers do not disturb each other.
 #[repr(align(128))]
 #[derive(Default)]
-struct Buffer(Mutex<Vec<u8>>);
+struct Buffer(Mutex<Lines>);
 
 #[derive(Default)]
 struct Orders {
@@ -107,8 +105,8 @@ impl AccessLog {
             wake: Condvar::new(),
         });
         let (end, ended) = mpsc::channel();
-        let writer =
-            Writer { shared: Arc::clone(&shared), sink, spare: Vec::new(), lost_told: 0, lost_seen: 0 };
+        let taken = (0..workers).map(|_| Lines::default()).collect();
+        let writer = Writer { shared: Arc::clone(&shared), sink, taken, lost_told: 0, lost_seen: 0 };
         thread::Builder::new().name("cnn-log".to_owned()).spawn(move || {
             writer.run(&warn);
             // Nobody waits any more when the receiver is gone.
@@ -169,13 +167,13 @@ impl WorkerLog {
         }
         let settings = LogSettings::from_byte(shared.settings.load(Relaxed));
         let mut lines = shared.buffers[self.worker].0.lock();
-        let before = lines.len();
+        let before = lines.bytes();
         if before >= shared.buffer_bytes_max {
             shared.lost.fetch_add(1, Relaxed);
             return;
         }
-        settings.write(&mut lines, record);
-        let after = lines.len();
+        lines.push(record.completed_ms, |line| settings.write(line, record));
+        let after = lines.bytes();
         drop(lines);
         if before < limits::WAKE_BYTES && after >= limits::WAKE_BYTES {
             shared.order(|orders| orders.hurry = true);
@@ -192,13 +190,9 @@ impl Shared {
 
 impl LogSettings {
     fn write(self, lines: &mut Vec<u8>, record: &AccessRecord<'_>) {
-        let stripped;
-        let record = if self.strip_query_terms {
-            stripped = AccessRecord { url: without_query(record.url), ..*record };
-            &stripped
-        } else {
-            record
-        };
+        let url = without_user_info(record.url);
+        let url = if self.strip_query_terms { without_query(&url) } else { &url };
+        let record = &AccessRecord { url, ..*record };
         match self.format {
             LogFormat::Squid => squid::write(lines, record),
             LogFormat::Combined => combined::write(lines, record),
@@ -223,8 +217,8 @@ impl LogSettings {
 struct Writer {
     shared: Arc<Shared>,
     sink: Option<Sink>,
-    /// The empty buffer that is swapped in next.
-    spare: Vec<u8>,
+    /// What was taken from each worker; empty, and swapped in, at the next turn.
+    taken: Box<[Lines]>,
     /// Lines lost that were reported.
     lost_told: u64,
     /// Lines lost at the last turn.
@@ -259,19 +253,14 @@ impl Writer {
     fn write_out(&mut self, warn: &dyn Fn(&str)) {
         // Lines without a log wait for the one that is just being opened.
         let Some(sink) = &mut self.sink else { return };
-        for buffer in &self.shared.buffers {
-            let mut lines = {
-                let mut waiting = buffer.0.lock();
-                if waiting.is_empty() {
-                    continue;
-                }
-                std::mem::replace(&mut *waiting, std::mem::take(&mut self.spare))
-            };
-            self.shared.lost.fetch_add(sink.write(&lines, warn), Relaxed);
-            lines.clear();
-            lines.shrink_to(limits::KEPT_BYTES);
-            self.spare = lines;
+        // All are taken before any is written, so that lines of this turn are older than those of the next.
+        for (buffer, taken) in self.shared.buffers.iter().zip(&mut self.taken) {
+            std::mem::swap(&mut *buffer.0.lock(), taken);
         }
+        merge(&self.taken, |lines| {
+            self.shared.lost.fetch_add(sink.write(lines, warn), Relaxed);
+        });
+        self.taken.iter_mut().for_each(Lines::clear);
     }
 
     /// Tells of lost lines once they have stopped being lost.
