@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::Args;
-use cnn_proxy::config::{self, ByteSize, Cidr, Listen, OriginUrl, Overrides};
+use cnn_proxy::config::{self, ByteSize, Cidr, KEYS, Listen, OriginUrl, Overrides};
 use cnn_proxy::log::LogTarget;
 use cnn_proxy::report;
 use cnn_proxy::server::{Phase, Reloading, Server};
@@ -13,7 +13,7 @@ use cnn_proxy::signals::{self, Signal};
 
 use super::{Failure, policy_names};
 
-/// Run the proxy
+/// Serve: a forward proxy, or with --reverse a cache in front of one origin
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cnn serve
@@ -25,33 +25,34 @@ pub(super) struct Serve {
     /// Configuration file; `cnn config default` prints one with every key
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where clients connect [default: 127.0.0.1:3128]; may be repeated; port 0 lets the system choose
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", help = key("listen"))]
     listen: Vec<Listen>,
-    /// Stand in front of this origin instead of being a forward proxy
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help = key("reverse"))]
     reverse: Option<OriginUrl>,
-    /// Where `cnn status` and the other verbs find the proxy [default: under the runtime directory]
-    #[arg(long, value_name = "PATH", env = cnn_proxy::admin::SOCKET_ENV)]
+    #[arg(long, value_name = "PATH", env = cnn_proxy::admin::SOCKET_ENV, help = key("admin_socket"))]
     admin_socket: Option<PathBuf>,
-    /// Memory for documents, metadata and fetches in progress: 256MiB, 10GB [default: 256MiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", help = key("memory"))]
     memory: Option<ByteSize>,
-    /// Replacement policy to start with; `cnn policy list` has them [default: s3-fifo]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = key("policy"))]
     policy: Option<String>,
-    /// Worker threads [default: one per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help = key("workers"))]
     workers: Option<NonZeroU16>,
-    /// Access log in Squid's format; `-` is standard output [default: none]
-    #[arg(long, value_name = "PATH|-")]
+    #[arg(long, value_name = "PATH|-", help = key("access_log"))]
     access_log: Option<LogTarget>,
-    /// Serve /metrics, /livez and /readyz here [default: not at all]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", help = key("metrics"))]
     metrics: Option<SocketAddr>,
-    /// Let requests go to these addresses although they are this machine's or its cloud's; may be repeated
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", help = key("allow_destination"))]
     allow_destination: Vec<Cidr>,
+}
+
+/// What the table of keys says of the key a flag overrides.
+fn key(name: &str) -> String {
+    let Some(key) = KEYS.iter().find(|key| key.name == name) else { return String::new() };
+    let default = match key.default().replace(['"', '[', ']'], "") {
+        none if none.is_empty() => "none".to_owned(),
+        default => default,
+    };
+    format!("{} [default: {default}]", key.doc.trim_end_matches('.'))
 }
 
 impl Serve {

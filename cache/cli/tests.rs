@@ -50,6 +50,26 @@ fn every_admin_command_is_a_verb_with_the_help_and_arguments_of_the_table() {
 }
 
 #[test]
+fn serve_takes_exactly_its_flags() {
+    let cli = Cli::command();
+    let mut flags: Vec<&str> = found(&cli, "serve").get_arguments().filter_map(Arg::get_long).collect();
+    flags.sort_unstable();
+    let expected = [
+        "access-log",
+        "admin-socket",
+        "allow-destination",
+        "config",
+        "listen",
+        "memory",
+        "metrics",
+        "policy",
+        "reverse",
+        "workers",
+    ];
+    assert_eq!(flags, expected);
+}
+
+#[test]
 fn verbs_are_understood_with_json_and_socket_on_either_side_of_their_arguments() {
     for line in [
         "cnn status --json --admin-socket /tmp/a.sock",
@@ -67,6 +87,8 @@ fn verbs_are_understood_with_json_and_socket_on_either_side_of_their_arguments()
         "cnn config check cnn.toml",
         "cnn config default",
         "cnn completions zsh",
+        "cnn serve --listen 127.0.0.1:0 --listen [::1]:0 --reverse http://a.test --memory 256MiB --policy lru \
+         --workers 2 --access-log - --metrics 127.0.0.1:0 --allow-destination 127.0.0.0/8 --config f --admin-socket a",
     ] {
         assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line));
     }
@@ -81,6 +103,10 @@ fn mistakes_on_the_command_line_are_refused_and_named() {
     check("cnn stauts", "'status'");
     check("cnn policy use", "<NAME>");
     check("cnn policy worst many", "'many'");
+    check("cnn serve --memory 12parsecs", "12parsecs");
+    check("cnn serve --workers 0", "--workers");
+    check("cnn serve --allow-destination 300.0.0.0/8", "300.0.0.0/8");
+    check("cnn serve --metrics nowhere", "nowhere");
     check("cnn top --interval 0", "0.1");
 }
 

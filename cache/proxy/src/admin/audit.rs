@@ -2,7 +2,6 @@
 //! operator typed is clipped and escaped, so that a line stays one line and no terminal is played with.
 
 use std::fmt::{self, Display};
-use std::io::Write as _;
 
 /// Characters of one value an audit line or error message shows.
 const SHOWN_CHARS_MAX: usize = 200;
@@ -40,7 +39,7 @@ fn escaped(char: char) -> impl Iterator<Item = char> {
     is_plain.then_some(char).into_iter().chain(escape)
 }
 
-/// The line for one command.
+/// The line for one command, as the process's own messages go.
 pub(super) fn line<'a>(
     peer: Peer,
     words: &str,
@@ -48,12 +47,7 @@ pub(super) fn line<'a>(
     outcome: &str,
 ) -> String {
     let given: String = given.map(|(name, value)| format!(" {name}={}", clipped(value))).collect();
-    format!("cnn: admin: {peer}: {words}{given}: {outcome}")
-}
-
-/// Writes a line to standard error; one that cannot be written is lost, the command is not.
-pub(super) fn write(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    format!("admin: {peer}: {words}{given}: {outcome}")
 }
 
 #[cfg(test)]
@@ -66,7 +60,7 @@ mod tests {
         let peer = Peer { uid: 1000, pid: Some(42) };
         assert_eq!(
             line(peer, "policy use", given, "done, token 3"),
-            "cnn: admin: uid=1000 pid=42: policy use name=gdsf reevaluate=20%: done, token 3"
+            "admin: uid=1000 pid=42: policy use name=gdsf reevaluate=20%: done, token 3"
         );
     }
 

@@ -20,12 +20,13 @@ use tokio::runtime;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use super::audit::{self, Peer};
+use super::audit::Peer;
 use super::control::Control;
 use super::handler::{Answer, Asked, answer};
 use super::limits::*;
 use super::reply::{Fault, Refusal};
 use super::socket::Socket;
+use crate::report;
 
 /// The admin socket being served. Dropping it stops it: replies under way are given a second.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl AdminServer {
         listener.set_nonblocking(true)?;
         let thread = thread::Builder::new().name("cnn-admin".into()).spawn(move || {
             if let Err(error) = runtime.block_on(serve(listener, control, stopping)) {
-                audit::write(&format!("cnn: admin: cannot serve the admin socket: {error}"));
+                report::error(format_args!("cannot serve the admin socket: {error}"));
             }
             drop(file);
             runtime.shutdown_timeout(STOP_DEADLINE);
@@ -180,7 +181,7 @@ async fn command(control: Arc<dyn Control>, asked: Asked) -> Answer {
     let done = tokio::task::spawn_blocking(move || {
         let answer = answer(&*control, &asked);
         if let Some(line) = &answer.audit {
-            audit::write(line);
+            report::info(format_args!("{line}"));
         }
         answer
     });

@@ -99,20 +99,20 @@ fn changing_commands_are_audited_whether_done_or_refused_and_looking_is_not() {
         Method::POST,
         "/policy/use?name=gdsf",
         Some(
-            "cnn: admin: uid=7 pid=8: policy use name=gdsf: done, lru -> gdsf, token 1, carried 10, \
+            "admin: uid=7 pid=8: policy use name=gdsf: done, lru -> gdsf, token 1, carried 10, \
              reevaluated 0, pending 0, prepared in 0 us, handed over in 0 us",
         ),
     );
     check(
         Method::POST,
         "/policy/rollback",
-        Some("cnn: admin: uid=7 pid=8: policy rollback: refused, there was no switch yet"),
+        Some("admin: uid=7 pid=8: policy rollback: refused, there was no switch yet"),
     );
     check(
         Method::POST,
         "/purge?url=http://a.test/%0acnn:%20admin:%20forged",
         Some(
-            "cnn: admin: uid=7 pid=8: purge url=http://a.test/\\ncnn: admin: forged: done, \
+            "admin: uid=7 pid=8: purge url=http://a.test/\\ncnn: admin: forged: done, \
              1 variants, 100 bytes",
         ),
     );
