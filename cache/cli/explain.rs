@@ -6,7 +6,7 @@ use cnn_proxy::admin::reply::{Explanation, Variant};
 
 use super::admin::Admin;
 use super::table::pairs;
-use super::units::{bytes, count, secs};
+use super::units::{bytes, plural, secs};
 use super::{Failure, argument, help};
 
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ fn render_variant(variant: &Variant, policy: &str) -> String {
         variant.lifetime_from
     );
     let size = format!("{} of body, {} charged", bytes(variant.body_bytes), bytes(variant.bytes));
-    let used = format!("{} times, last {} ago", count(variant.uses.into()), secs(variant.idle_secs));
+    let used = format!("{}, last {} ago", plural(variant.uses.into(), "time"), secs(variant.idle_secs));
     let order = match variant.ordered_by == policy {
         true => policy.to_owned(),
         false => format!("{}, not yet re-evaluated by {policy}", variant.ordered_by),
@@ -63,7 +63,7 @@ fn render_variant(variant: &Variant, policy: &str) -> String {
         (before, _) => format!("about {} before it", goes(before)),
     });
     let list = |items: &[String]| (!items.is_empty()).then(|| items.join(", "));
-    pairs([
+    let mut lines = vec![
         ("variant", Some(format!("status {}", variant.status))),
         ("for", list(&variant.selected_by)),
         ("freshness", Some(age)),
@@ -72,18 +72,15 @@ fn render_variant(variant: &Variant, policy: &str) -> String {
         ("used", Some(used)),
         ("order", Some(order)),
         ("rank", rank),
-        ("after", list(&variant.evicted_before)),
-    ])
+    ];
+    let names = std::iter::once("after").chain(std::iter::repeat(""));
+    lines.extend(names.zip(variant.evicted_before.iter().cloned().map(Some)));
+    pairs(lines)
 }
 
 fn goes(before: u64) -> String {
     let verb = if before == 1 { "goes" } else { "go" };
     format!("{} {verb}", plural(before, "document"))
-}
-
-fn plural(number: u64, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", count(number))
 }
 
 #[cfg(test)]
@@ -113,7 +110,8 @@ size        1000 B of body, 1.3 KiB charged
 used        4 times, last 3 s ago
 order       lru, not yet re-evaluated by gdsf
 rank        2 documents go before it
-after       http://a.test/1, http://a.test/2
+after       http://a.test/1
+            http://a.test/2
 ";
         assert_eq!(render(&explanation), expected);
     }

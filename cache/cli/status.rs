@@ -6,7 +6,7 @@ use cnn_proxy::admin::reply;
 
 use super::admin::Admin;
 use super::table::pairs;
-use super::units::{bytes, count, micros, percent, secs};
+use super::units::{bytes, count, micros, percent, plural, secs};
 use super::{Failure, help};
 
 #[derive(Debug, Args)]
@@ -46,10 +46,17 @@ pub(super) fn render(status: &reply::Status) -> String {
         ("requests", Some(count(requests))),
         ("hits", Some(hits)),
         ("sent", Some(sent)),
-        ("latency", latency("hits", &status.hit_latency)),
-        ("", latency("misses", &status.miss_latency)),
+        ("hits take", latency(&status.hit_latency)),
+        ("misses take", latency(&status.miss_latency)),
         ("listen", Some(status.listen.join(", "))),
-        ("up", Some(format!("{}, {} workers", secs(status.uptime_us / 1_000_000), status.workers))),
+        (
+            "up",
+            Some(format!(
+                "{}, {}",
+                secs(status.uptime_us / 1_000_000),
+                plural(status.workers as u64, "worker")
+            )),
+        ),
         ("version", Some(format!("{}, process {}", status.version, status.pid))),
     ])
 }
@@ -66,10 +73,10 @@ fn policy(status: &reply::Status) -> String {
     text
 }
 
-fn latency(of: &str, latency: &reply::Latency) -> Option<String> {
+fn latency(latency: &reply::Latency) -> Option<String> {
     let reply::Latency { p50_us, p90_us, p99_us, p999_us } = *latency;
     let [p50, p90, p99, p999] = [p50_us, p90_us, p99_us, p999_us].map(micros);
-    (p50_us > 0).then(|| format!("{of}: p50 {p50}, p90 {p90}, p99 {p99}, p99.9 {p999}"))
+    (p50_us > 0).then(|| format!("p50 {p50}, p90 {p90}, p99 {p99}, p99.9 {p999}"))
 }
 
 #[cfg(test)]
@@ -93,7 +100,7 @@ memory     241.0 MiB of 256.0 MiB (94.1 %), process 266.1 MiB
 requests   1,234,567
 hits       756,789 (61.3 %), 50.0 % of bytes
 sent       2.0 GiB, 1.0 GiB from the cache
-latency    hits: p50 41 us, p90 90 us, p99 310 us, p99.9 1.2 ms
+hits take  p50 41 us, p90 90 us, p99 310 us, p99.9 1.2 ms
 listen     127.0.0.1:3128
 up         3 h 12 min, 2 workers
 version    0.1.0, process 42

@@ -15,6 +15,12 @@ pub(super) fn count(number: u64) -> String {
     grouped
 }
 
+/// `1 worker`, `2 workers`
+pub(super) fn plural(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", count(number))
+}
+
 /// `253755392` as `242.0 MiB`.
 pub(super) fn bytes(number: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -75,6 +81,8 @@ mod tests {
         check(count(0), "0");
         check(count(999), "999");
         check(count(1_234_567), "1,234,567");
+        check(plural(1, "worker"), "1 worker");
+        check(plural(2_000, "worker"), "2,000 workers");
         check(bytes(1_023), "1023 B");
         check(bytes(1_024), "1.0 KiB");
         check(bytes((1 << 20) - 1), "1.0 MiB");

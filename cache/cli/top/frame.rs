@@ -7,7 +7,7 @@ use cnn_proxy::admin::reply::{Latency, Status, Switch, Top};
 use super::interval::Interval;
 use crate::cli::policy::what;
 use crate::cli::table::Table;
-use crate::cli::units::{bytes, count, micros, percent, percent_or_dash, secs};
+use crate::cli::units::{bytes, count, micros, percent, percent_or_dash, plural, secs};
 
 /// Intervals kept for the curves: more than a screen is wide.
 const CURVE_MAX: usize = 512;
@@ -84,7 +84,11 @@ fn head(status: &Status) -> String {
     let Status { version, uptime_us, workers, listen, .. } = status;
     let up = secs(uptime_us / 1_000_000);
     let listen = listen.join(", ");
-    format!("cnn {version}  up {up}  {workers} workers  {listen}  {} requests", count(status.requests))
+    format!(
+        "cnn {version}  up {up}  {}  {listen}  {}",
+        plural(*workers as u64, "worker"),
+        plural(status.requests, "request")
+    )
 }
 
 fn latencies(now: Interval) -> [String; 3] {
@@ -108,12 +112,13 @@ fn memory(status: &Status, now: Interval, width: usize) -> [String; 2] {
     let of = format!("{} of {}", bytes(status.bytes), bytes(status.memory_bytes_max));
     let bar = bar(share, width.saturating_sub(LABEL_COLUMNS + 20).min(40));
     [
-        format!("{:<16}{of}  {bar} {}, process {}", "memory", percent(share), bytes(status.resident_bytes)),
+        format!("{:<16}{of}  {bar} {}", "memory", percent(share)),
         format!(
-            "{:<16}{}, {} evicted/s",
+            "{:<16}{}, {} evicted/s, process {}",
             "documents",
             count(status.documents),
-            count(now.evictions_per_sec.round() as u64)
+            count(now.evictions_per_sec.round() as u64),
+            bytes(status.resident_bytes)
         ),
     ]
 }

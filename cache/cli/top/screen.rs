@@ -79,9 +79,9 @@ impl Drop for Screen {
     }
 }
 
-/// Columns and rows of the terminal, or of a common one where there is none.
+/// Columns and rows of the terminal, or of a wide one where there is none.
 pub(super) fn size() -> (usize, usize) {
-    terminal::size().map_or((100, 40), |(columns, rows)| (columns.into(), rows.into()))
+    terminal::size().map_or((132, 40), |(columns, rows)| (columns.into(), rows.into()))
 }
 
 #[cfg(test)]

@@ -68,8 +68,8 @@ latency                  p50         p90         p99       p99.9
 from the cache        100 us      100 us      100 us      1.0 ms
 from origins          1.0 ms      1.0 ms      1.0 ms      1.0 ms
 
-memory          128.0 MiB of 256.0 MiB  [####################                    ] 50.0 %, process 143.1 MiB
-documents       102,334, 10 evicted/s
+memory          128.0 MiB of 256.0 MiB  [####################                    ] 50.0 %
+documents       102,334, 10 evicted/s, process 143.1 MiB
 
 policy          gdsf, before it lru; 1,203 documents pending
         ago  switch       carried  pending  hand-over  hits before, after  bytes before, after
