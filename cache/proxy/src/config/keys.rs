@@ -253,14 +253,12 @@ fn spelled(value: &Value) -> String {
 
 /// The table of keys for the README.
 pub fn markdown_table() -> String {
-    let defaults = table(&Config::default());
     let mut text =
         String::from("| key | takes | default | reload | meaning |\n| --- | --- | --- | --- | --- |\n");
     for key in KEYS {
-        let default = match (value(&defaults, key.name), key.unset) {
-            (Some(value), _) => format!("`{}`", spelled(value)),
-            (None, Some((_, without))) => without.to_owned(),
-            (None, None) => String::new(),
+        let default = match key.unset {
+            None => format!("`{}`", key.default()),
+            Some(_) => key.default(),
         };
         let reload = if key.reload == Live { "yes" } else { "restart" };
         let _ = writeln!(text, "| `{}` | {} | {default} | {reload} | {} |", key.name, key.takes, key.doc);
