@@ -16,7 +16,7 @@ use cnn_core::policy::{
 use cnn_core::repository::{
     Config, Fetched, FillLead, FillReader, Join, Renewal, Repository, Sharing, Stored, Unstored,
 };
-use cnn_core::rfc9111::{Facts, ResponseFacts, Times, VariantKey};
+use cnn_core::rfc9111::{Facts, ResponseFacts, Times, Unsaid, VariantKey};
 use cnn_core::time::{Tick, UnixSecs};
 
 use crate::hostile::{HOSTILE, IDLE, WITNESS};
@@ -179,8 +179,9 @@ impl World {
         // What is left can be evicted to the last document, each by the deciding policy or the fallback.
         self.step_by("emptying", |world| {
             world.repository.set_limit(0);
-            while !world.repository.shrink() {
+            while world.repository.usage().documents > 0 {
                 world.turn_within(Budget::UNBOUNDED);
+                world.repository.set_limit(0);
             }
         });
         self.check_model();

@@ -21,7 +21,7 @@ fn lines(fetch: u64, padding: usize) -> Fields {
 
 fn facts(fields: &Fields) -> Facts {
     let times = Times::at(UnixSecs(0));
-    Facts::of(&ResponseFacts::of(200, fields, times.response), times)
+    Facts::of(&ResponseFacts::of(200, fields, times.response), times, &Unsaid::default())
 }
 
 impl World {
@@ -223,7 +223,6 @@ impl World {
         let limit = self.repository.usage().limit;
         let limit = (limit as f64 * (0.7 + 0.65 * self.rng.f64())) as u64;
         self.repository.set_limit(limit.max(10_000));
-        while !self.repository.shrink() {}
         format!("the limit is {limit}")
     }
 }
