@@ -43,8 +43,9 @@ pub struct WorkerMetrics {
     hits: Histogram,
     misses: Histogram,
     others: Histogram,
-    sent_bytes: Counter,
     hit_bytes: Counter,
+    miss_bytes: Counter,
+    other_bytes: Counter,
     collapsed: Counter,
     aborted: Counter,
     /// Bytes received from clients.
@@ -67,16 +68,8 @@ pub struct WorkerMetrics {
     pub origin_received_bytes: Counter,
     /// Connections made to origins.
     pub origin_connections_opened: Counter,
-    /// Connections to origins that ended.
-    pub origin_connections_closed: Counter,
     /// Requests sent on a connection that another had used before.
     pub origin_connections_reused: Counter,
-    /// Names whose addresses were remembered.
-    pub dns_remembered: Counter,
-    /// Names that were looked up.
-    pub dns_looked_up: Counter,
-    /// Names that could not be.
-    pub dns_failed: Counter,
 }
 
 impl Metrics {
@@ -119,16 +112,15 @@ impl WorkerMetrics {
     pub fn request(&self, outcome: Outcome, sent_bytes: u64, took: Duration) {
         let result = outcome.result;
         self.results[result as usize].increment();
-        self.sent_bytes.add(sent_bytes);
-        let times = if result.is_hit() {
-            self.hit_bytes.add(sent_bytes);
-            &self.hits
+        let (times, bytes) = if result.is_hit() {
+            (&self.hits, &self.hit_bytes)
         } else if result.is_cacheable() {
-            &self.misses
+            (&self.misses, &self.miss_bytes)
         } else {
-            &self.others
+            (&self.others, &self.other_bytes)
         };
         times.record(took);
+        bytes.add(sent_bytes);
         if outcome.collapsed {
             self.collapsed.increment();
         }
@@ -149,10 +141,12 @@ pub struct Totals {
     pub miss_times: Times,
     /// Times of the rest: tunnels, denied and malformed requests.
     pub other_times: Times,
-    /// Bytes sent to clients, headers included.
-    pub sent_bytes: u64,
-    /// Of these, bytes of hits.
+    /// Bytes sent to clients for hits, headers included.
     pub hit_bytes: u64,
+    /// Bytes sent to clients for what took an origin.
+    pub miss_bytes: u64,
+    /// Bytes sent to clients for the rest.
+    pub other_bytes: u64,
     /// Requests that shared another's fetch.
     pub collapsed: u64,
     /// Requests whose client left.
@@ -177,16 +171,8 @@ pub struct Totals {
     pub origin_received_bytes: u64,
     /// Connections made to origins.
     pub origin_connections_opened: u64,
-    /// Connections to origins that ended.
-    pub origin_connections_closed: u64,
     /// Requests sent on a connection that another had used before.
     pub origin_connections_reused: u64,
-    /// Names whose addresses were remembered.
-    pub dns_remembered: u64,
-    /// Names that were looked up.
-    pub dns_looked_up: u64,
-    /// Names that could not be.
-    pub dns_failed: u64,
 }
 
 impl Totals {
@@ -198,8 +184,9 @@ impl Totals {
         self.miss_times.add(&worker.misses);
         self.other_times.add(&worker.others);
         for (total, count) in [
-            (&mut self.sent_bytes, &worker.sent_bytes),
             (&mut self.hit_bytes, &worker.hit_bytes),
+            (&mut self.miss_bytes, &worker.miss_bytes),
+            (&mut self.other_bytes, &worker.other_bytes),
             (&mut self.collapsed, &worker.collapsed),
             (&mut self.aborted, &worker.aborted),
             (&mut self.received_bytes, &worker.received_bytes),
@@ -212,11 +199,7 @@ impl Totals {
             (&mut self.origin_sent_bytes, &worker.origin_sent_bytes),
             (&mut self.origin_received_bytes, &worker.origin_received_bytes),
             (&mut self.origin_connections_opened, &worker.origin_connections_opened),
-            (&mut self.origin_connections_closed, &worker.origin_connections_closed),
             (&mut self.origin_connections_reused, &worker.origin_connections_reused),
-            (&mut self.dns_remembered, &worker.dns_remembered),
-            (&mut self.dns_looked_up, &worker.dns_looked_up),
-            (&mut self.dns_failed, &worker.dns_failed),
         ] {
             *total += count.count();
         }
@@ -225,6 +208,11 @@ impl Totals {
     /// Requests answered, refused ones and tunnels included.
     pub fn requests(&self) -> u64 {
         self.results.iter().sum()
+    }
+
+    /// Bytes sent to clients, headers included.
+    pub fn sent_bytes(&self) -> u64 {
+        self.hit_bytes + self.miss_bytes + self.other_bytes
     }
 
     /// Requests with this result.

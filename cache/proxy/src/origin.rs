@@ -25,7 +25,7 @@ use connect::ConnectError;
 use dns::Resolver;
 use pool::Pool;
 
-pub use fetch::{Exchange, FetchError, Phase, Request};
+pub use fetch::{Exchange, FetchError, Phase, Report, Request};
 pub use upload::{BodySource, ClientBody, NoBody};
 
 /// Where a connection goes: a host and a port.
@@ -72,18 +72,33 @@ impl Default for Settings {
 /// Says whether an address may be connected to. Asked for every address, after its name was resolved: names lie.
 pub type Check = Box<dyn Fn(SocketAddr) -> Result<(), Denied>>;
 
+/// Something that happened on the way to origins, to be counted.
+#[derive(Clone, Copy, Debug)]
+pub enum Happening {
+    /// A connection was made.
+    Connected,
+    /// An exchange is over, whether or not it came to its end; at least some of the request was sent.
+    Exchanged(Report),
+    /// There was no connection, or the exchange failed; this says why.
+    Failed(&'static str),
+}
+
+/// Is told what happens.
+pub type Witness = Box<dyn Fn(Happening)>;
+
 /// All that one worker needs to reach origins.
 pub struct Origins {
     resolver: Arc<Resolver>,
     check: Check,
+    witness: Witness,
     pool: Pool,
     settings: Cell<Settings>,
 }
 
 impl Origins {
     /// With no connections yet.
-    pub fn new(resolver: Arc<Resolver>, check: Check, settings: Settings) -> Rc<Self> {
-        Rc::new(Self { resolver, check, pool: Pool::default(), settings: Cell::new(settings) })
+    pub fn new(resolver: Arc<Resolver>, check: Check, settings: Settings, witness: Witness) -> Rc<Self> {
+        Rc::new(Self { resolver, check, witness, pool: Pool::default(), settings: Cell::new(settings) })
     }
 
     /// The settings that exchanges begun from now on have.
@@ -113,7 +128,9 @@ impl Origins {
     pub async fn connect(&self, origin: &Origin) -> Result<(TcpStream, SocketAddr), FetchError> {
         let addresses = self.resolver.resolve(origin.host()).await?;
         let addresses = connect::interleave(&addresses, origin.port);
-        Ok(connect::connect(addresses, &self.check, self.settings.get().connect).await?)
+        let connected = connect::connect(addresses, &self.check, self.settings.get().connect).await?;
+        (self.witness)(Happening::Connected);
+        Ok(connected)
     }
 
     /// Closes connections that have been idle for too long or that their origin has closed, for as long as it runs.

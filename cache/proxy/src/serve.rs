@@ -59,6 +59,7 @@ pub(crate) async fn connection(worker: Rc<Worker>, stream: TcpStream, peer: Sock
     };
     let worker = client.worker.clone();
     let _listening = worker.drain.listen().await;
+    let mut counted_bytes = 0;
     loop {
         let settings = client.worker.shared.settings.load_full();
         client.patience = Patience::of(&settings);
@@ -67,6 +68,9 @@ pub(crate) async fn connection(worker: Rc<Worker>, stream: TcpStream, peer: Sock
             Ok(None) => return,
             Err(error) => client.answer_no_request(error).await,
         };
+        let received_bytes = client.connection.bytes_in();
+        worker.metrics().received_bytes.add(received_bytes - counted_bytes);
+        counted_bytes = received_bytes;
         match after {
             After::Next => {}
             After::Linger => return client.connection.linger(LINGER).await,

@@ -14,7 +14,7 @@ use crate::drain::DrainBell;
 use crate::limits::ACCEPT_BACK_OFF;
 use crate::log::WorkerLog;
 use crate::metrics::WorkerMetrics;
-use crate::origin::Origins;
+use crate::origin::{Happening, Origins};
 use crate::report;
 use crate::serve;
 use crate::server::{Phase, Shared};
@@ -44,7 +44,7 @@ pub(crate) fn run(
         .build()
         .expect("an event loop needs a few descriptors, and the listening sockets were just had");
     LocalSet::new().block_on(&runtime, async move {
-        let origins = origins(&shared);
+        let origins = origins(&shared, index);
         tokio::task::spawn_local(origins.clone().tend());
         let worker = Rc::new(Worker { shared, index, phase, drain: DrainBell::default(), log, origins });
         let accepting: Vec<_> = sockets
@@ -60,8 +60,8 @@ pub(crate) fn run(
     });
 }
 
-/// The way to origins, past the access rules in force at each connection.
-fn origins(shared: &Arc<Shared>) -> Rc<Origins> {
+/// The way to origins, past the access rules in force at each connection, and counted.
+fn origins(shared: &Arc<Shared>, index: usize) -> Rc<Origins> {
     let rules = shared.clone();
     let check = Box::new(move |address: SocketAddr| {
         let settings = rules.settings.load();
@@ -70,7 +70,21 @@ fn origins(shared: &Arc<Shared>) -> Rc<Origins> {
             Some(_) => settings.access.chosen_origin(address),
         }
     });
-    Origins::new(shared.resolver.clone(), check, shared.settings.load().origin)
+    let counting = shared.clone();
+    let witness = Box::new(move |happening| {
+        let metrics = counting.metrics.worker(index);
+        match happening {
+            Happening::Connected => metrics.origin_connections_opened.increment(),
+            Happening::Exchanged(report) => {
+                metrics.origin_requests.increment();
+                metrics.origin_connections_reused.add(u64::from(report.is_reused));
+                metrics.origin_received_bytes.add(report.bytes_in);
+                metrics.origin_sent_bytes.add(report.bytes_out);
+            }
+            Happening::Failed(reason) => counting.metrics.origin_errors.increment(reason),
+        }
+    });
+    Origins::new(shared.resolver.clone(), check, shared.settings.load().origin, witness)
 }
 
 /// Waits until the connections are gone, the deadline for draining has passed, or the server stops at once.

@@ -6,6 +6,7 @@ use prometheus::proto::{self, MetricFamily, MetricType};
 use super::table::{METRICS, Shape};
 use super::{Metrics, Times};
 use crate::log::ResultCode;
+use crate::origin::dns::DnsCounts;
 
 /// What the engine and the process know and nobody counts.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Gauges<'a> {
     pub memory_bytes_max: u64,
     /// Fetches being stored.
     pub fills: u64,
+    /// Names needed.
+    pub dns: DnsCounts,
     /// Documents evicted, by who chose them.
     pub evictions: &'a [(&'static str, u64)],
     /// The policy that is deciding.
@@ -57,7 +60,7 @@ pub(super) fn render(metrics: &Metrics, gauges: &Gauges<'_>) -> String {
     page.family("cnn_bad_requests_total", metrics.bad_requests.counts());
     page.one("cnn_error_pages_total", totals.error_pages);
     page.one("cnn_received_bytes_total", totals.received_bytes);
-    page.one("cnn_sent_bytes_total", totals.sent_bytes);
+    page.one("cnn_sent_bytes_total", totals.sent_bytes());
     page.one("cnn_hit_bytes_total", totals.hit_bytes);
     let times = [("hit", &totals.hit_times), ("miss", &totals.miss_times), ("other", &totals.other_times)];
     page.times("cnn_request_seconds", times);
@@ -71,14 +74,9 @@ pub(super) fn render(metrics: &Metrics, gauges: &Gauges<'_>) -> String {
     page.one("cnn_origin_sent_bytes_total", totals.origin_sent_bytes);
     page.one("cnn_origin_received_bytes_total", totals.origin_received_bytes);
     page.one("cnn_origin_connections_total", totals.origin_connections_opened);
-    let open = totals.origin_connections_opened.saturating_sub(totals.origin_connections_closed);
-    page.one("cnn_origin_connections", open);
     page.one("cnn_origin_connections_reused_total", totals.origin_connections_reused);
-    let names = [
-        ("remembered", totals.dns_remembered),
-        ("looked_up", totals.dns_looked_up),
-        ("failed", totals.dns_failed),
-    ];
+    let DnsCounts { remembered, looked_up, failed } = gauges.dns;
+    let names = [("remembered", remembered), ("looked_up", looked_up), ("failed", failed)];
     page.family("cnn_dns_lookups_total", names);
 
     page.family("cnn_not_stored_total", metrics.not_stored.counts());
@@ -101,7 +99,7 @@ pub(super) fn render(metrics: &Metrics, gauges: &Gauges<'_>) -> String {
     page.one("squid_client_http_hits_total", totals.hits());
     page.one("squid_client_http_errors_total", totals.error_pages);
     page.one("squid_client_http_kbytes_in_kbytes_total", kib(totals.received_bytes));
-    page.one("squid_client_http_kbytes_out_kbytes_total", kib(totals.sent_bytes));
+    page.one("squid_client_http_kbytes_out_kbytes_total", kib(totals.sent_bytes()));
     page.one("squid_client_http_hit_kbytes_out_bytes_total", kib(totals.hit_bytes));
     for server in ["squid_server_all", "squid_server_http"] {
         page.one(&format!("{server}_requests_total"), totals.origin_requests);

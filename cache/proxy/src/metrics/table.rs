@@ -72,13 +72,16 @@ pub const METRICS: &[Metric] = &[
     counter("cnn_origin_sent_bytes_total", "", "Bytes sent to origins."),
     counter("cnn_origin_received_bytes_total", "", "Bytes received from origins."),
     counter("cnn_origin_connections_total", "", "Connections made to origins."),
-    gauge("cnn_origin_connections", "", "Connections to origins open, idle ones included."),
     counter(
         "cnn_origin_connections_reused_total",
         "",
         "Requests sent on a connection that another had used before.",
     ),
-    counter("cnn_dns_lookups_total", "result", "Names needed: remembered, looked up, or failed."),
+    counter(
+        "cnn_dns_lookups_total",
+        "result",
+        "Names needed for a connection: remembered, looked up, or looked up in vain.",
+    ),
     counter("cnn_not_stored_total", "reason", "Responses passed on without being stored."),
     gauge("cnn_documents", "", "Documents stored."),
     gauge("cnn_stored_bytes", "", "Bytes charged for documents and fetches in progress, metadata included."),

@@ -6,6 +6,7 @@
 
 use core::future::Future;
 use core::pin::Pin;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -59,6 +60,20 @@ pub struct Resolver {
     answers: Cache<String, Arc<OnceCell<Answer>>>,
     // Guards nothing but itself; read once per lookup.
     settings: RwLock<DnsSettings>,
+    remembered: AtomicU64,
+    looked_up: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// How often names were needed for a new connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DnsCounts {
+    /// And their addresses, or that they have none, remembered.
+    pub remembered: u64,
+    /// And looked up with success.
+    pub looked_up: u64,
+    /// And looked up in vain.
+    pub failed: u64,
 }
 
 /// The addresses of a name; at least one.
@@ -83,13 +98,23 @@ impl Resolver {
 
     fn with_lookup(settings: DnsSettings, lookup: Lookup) -> Self {
         let answers = Cache::builder().max_capacity(DNS_NAMES_MAX).time_to_idle(FORGOTTEN_AFTER).build();
-        Self { lookup, answers, settings: RwLock::new(settings) }
+        let [remembered, looked_up, failed] = [(); 3].map(|()| AtomicU64::new(0));
+        Self { lookup, answers, settings: RwLock::new(settings), remembered, looked_up, failed }
     }
 
     /// Replaces the settings and forgets all answers.
     pub fn set_settings(&self, settings: DnsSettings) {
         *self.settings.write() = settings;
         self.answers.invalidate_all();
+    }
+
+    /// What was counted up to now.
+    pub fn counts(&self) -> DnsCounts {
+        DnsCounts {
+            remembered: self.remembered.load(Relaxed),
+            looked_up: self.looked_up.load(Relaxed),
+            failed: self.failed.load(Relaxed),
+        }
     }
 
     /// The addresses of `host`, in the order of the system's preference; an address is its own. Several askers of one
@@ -105,8 +130,10 @@ impl Resolver {
             return Err(ResolveError::BadName);
         }
         let slot = self.answers.get_with_by_ref(host, Arc::default);
+        let is_remembered = slot.initialized();
         let answer = slot.get_or_init(|| self.ask(host)).await;
         if Instant::now() < answer.until {
+            self.remembered.fetch_add(u64::from(is_remembered), Relaxed);
             return answer.found.clone();
         }
         self.answers.invalidate(host);
@@ -118,6 +145,8 @@ impl Resolver {
         let settings = *self.settings.read();
         let found = tokio::time::timeout(settings.patience, (self.lookup)(host.to_owned())).await;
         let found = found.unwrap_or(Err(ResolveError::TimedOut));
+        let count = if found.is_ok() { &self.looked_up } else { &self.failed };
+        count.fetch_add(1, Relaxed);
         let good_for = if found.is_ok() { settings.found_for } else { settings.failed_for };
         Answer { found, until: Instant::now() + good_for }
     }
@@ -187,6 +216,17 @@ mod tests {
             let (a, b, c) = tokio::join!(resolver.resolve("a"), resolver.resolve("a"), resolver.resolve("b"));
             assert!([a, b, c].iter().all(|found| found.as_deref() == Ok(&[FOUND])));
             assert_eq!(lookups.load(Ordering::Relaxed), 2);
+        });
+    }
+
+    #[test]
+    fn names_are_counted_by_what_they_took() {
+        run_with_paused_time(async {
+            let (resolver, _) = resolver();
+            for name in ["a", "a", "a", "nowhere", "192.0.2.9"] {
+                let _ = resolver.resolve(name).await;
+            }
+            assert_eq!(resolver.counts(), DnsCounts { remembered: 2, looked_up: 1, failed: 1 });
         });
     }
 

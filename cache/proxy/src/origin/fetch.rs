@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::dns::ResolveError;
 use super::upload::{BodySource, Pumped, Upload};
-use super::{Origin, Origins, Settings};
+use super::{Happening, Origin, Origins, Settings};
 use crate::access::Denied;
 use crate::http1::deadline::Deadline;
 use crate::http1::io::ReadError;
@@ -127,7 +127,7 @@ pub struct Exchange<B> {
 /// What is known of an exchange for logs and metrics.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Report {
-    /// The origin's address, once there is a connection.
+    /// The origin's address, once there is a connection, or the last one that none could be made to.
     pub peer: Option<SocketAddr>,
     /// Whether the connection had been used before.
     pub is_reused: bool,
@@ -239,18 +239,9 @@ impl<B: BodySource> Exchange<B> {
 
     /// The raw connection and what came on it after a 101; none without one.
     pub fn upgraded(mut self) -> Option<(TcpStream, BytesMut)> {
+        self.report = self.report();
         let link = self.link.take()?;
         self.is_upgraded.then(|| link.connection.into_parts())
-    }
-
-    /// What is known by now.
-    pub fn report(&self) -> Report {
-        let mut report = self.report;
-        if let Some(link) = &self.link {
-            report.bytes_in += link.connection.bytes_in() - link.bytes_in_before;
-            report.bytes_out += link.connection.bytes_out() - link.bytes_out_before;
-        }
-        report
     }
 
     async fn connect(&mut self) -> Result<(), FetchError> {
@@ -382,12 +373,39 @@ impl<B: BodySource> Exchange<B> {
     fn fail(&mut self, error: FetchError) -> FetchError {
         self.close();
         self.is_over = true;
+        if let FetchError::ConnectFailed { address, .. } = &error {
+            // Squid's log names who did not take the connection.
+            self.report.peer = Some(*address);
+        }
+        (self.origins.witness)(Happening::Failed(error.as_str()));
         error
     }
 
     fn close(&mut self) {
         self.report = self.report();
         self.link = None;
+    }
+}
+
+impl<B> Exchange<B> {
+    /// What is known by now.
+    pub fn report(&self) -> Report {
+        let mut report = self.report;
+        if let Some(link) = &self.link {
+            report.bytes_in += link.connection.bytes_in() - link.bytes_in_before;
+            report.bytes_out += link.connection.bytes_out() - link.bytes_out_before;
+        }
+        report
+    }
+}
+
+impl<B> Drop for Exchange<B> {
+    /// Tells what it came to, also when nobody waited for its end.
+    fn drop(&mut self) {
+        let report = self.report();
+        if report.bytes_out > 0 {
+            (self.origins.witness)(Happening::Exchanged(report));
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Exchanges with scripted origins over loopback sockets.
 
+use core::cell::RefCell;
 use core::future::poll_fn;
 use core::task::{Context, Poll};
 use std::collections::VecDeque;
@@ -27,7 +28,10 @@ impl Script {
     async fn new() -> Self {
         let (listener, _) = listen().await;
         let resolver = Arc::new(Resolver::new(DnsSettings::default()));
-        Self { listener, origins: Origins::new(resolver, Box::new(|_| Ok(())), Settings::default()) }
+        Self {
+            listener,
+            origins: Origins::new(resolver, Box::new(|_| Ok(())), Settings::default(), Box::new(|_| ())),
+        }
     }
 
     fn port(&self) -> u16 {
@@ -113,6 +117,52 @@ impl BodySource for Pieces {
     fn trailers(&self) -> Option<&Fields> {
         None
     }
+}
+
+#[test]
+fn what_exchanges_took_is_told_however_they_end() {
+    run(async {
+        let (listener, _) = listen().await;
+        let told = Rc::new(RefCell::new(Vec::new()));
+        let telling = Rc::clone(&told);
+        let witness: Witness = Box::new(move |happening| {
+            telling.borrow_mut().push(match happening {
+                Happening::Connected => "connected".to_owned(),
+                Happening::Exchanged(Report { is_reused, bytes_in, .. }) => format!("{bytes_in} {is_reused}"),
+                Happening::Failed(reason) => reason.to_owned(),
+            });
+        });
+        let resolver = Arc::new(Resolver::new(DnsSettings::default()));
+        let origins = Origins::new(resolver, Box::new(|_| Ok(())), Settings::default(), witness);
+        let script = Script { listener, origins };
+        let serve = async {
+            let mut stream = script.accept().await;
+            answer(&mut stream, OK).await;
+            // The second answer is cut off, the third is not waited for.
+            answer(&mut stream, &OK[..OK.len() - 1]).await;
+            drop(stream);
+            let mut stream = script.accept().await;
+            read_until(&mut stream, "\r\n\r\n").await;
+            stream.write_all(&OK.as_bytes()[..OK.len() - 5]).await.expect("sent");
+            stream
+        };
+        let ask = async {
+            read(&mut script.get()).await.expect("a response");
+            read(&mut script.get()).await.expect_err("cut off");
+            script.get().head().await.expect("a head");
+        };
+        tokio::join!(serve, ask);
+        let whole = OK.len();
+        let expected = [
+            "connected".to_owned(),
+            format!("{whole} false"),
+            "origin closed early".to_owned(),
+            format!("{} true", whole - 1),
+            "connected".to_owned(),
+            format!("{} false", whole - 5),
+        ];
+        assert_eq!(*told.borrow(), expected);
+    });
 }
 
 #[test]
@@ -564,8 +614,8 @@ fn destinations_are_checked_by_address_however_they_are_spelt() {
             IpAddr::V6(ip) if ip.to_canonical().is_loopback() => Err(Denied::Loopback),
             _ => Ok(()),
         });
-        let origins =
-            Origins::new(Arc::new(Resolver::new(DnsSettings::default())), check, Settings::default());
+        let resolver = Arc::new(Resolver::new(DnsSettings::default()));
+        let origins = Origins::new(resolver, check, Settings::default(), Box::new(|_| ()));
         for host in
             ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "017700000001", "localhost"]
         {

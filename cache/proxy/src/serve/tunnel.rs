@@ -20,6 +20,7 @@ use crate::http1::Version;
 use crate::limits::{LINGER, TUNNEL_BUFFER_BYTES};
 use crate::log::{Ending, ResultCode};
 use crate::origin::Origin;
+use crate::worker::Worker;
 
 /// A tunnel that was asked for and may be opened.
 pub(super) struct WantedTunnel {
@@ -54,7 +55,7 @@ impl Client {
             let (mut stream, early) = connection.into_parts();
             // What the client sent before it had our word belongs to the tunnel.
             if upstream.write_all(&early).await.is_ok() {
-                bytes += join(&mut stream, &mut upstream, patience.tunnel_idle).await.to_client;
+                bytes += worker.carry(&mut stream, &mut upstream, patience.tunnel_idle).await.to_client;
             }
         }
         worker.record(address, &wanted.line(), &account, bytes);
@@ -72,14 +73,29 @@ impl Client {
     /// Carries bytes of whatever protocol the client and the origin have changed to.
     pub(super) async fn carry_upgraded(self, (mut upstream, from_origin): (TcpStream, BytesMut)) {
         let idle = self.patience.tunnel_idle;
+        let worker = self.worker;
         let (mut stream, from_client) = self.connection.into_parts();
         let early = async {
             stream.write_all(&from_origin).await?;
             upstream.write_all(&from_client).await
         };
         if early.await.is_ok() {
-            join(&mut stream, &mut upstream, idle).await;
+            worker.carry(&mut stream, &mut upstream, idle).await;
         }
+    }
+}
+
+impl Worker {
+    /// [`join`], counted.
+    async fn carry(&self, client: &mut TcpStream, origin: &mut TcpStream, idle: Duration) -> Carried {
+        self.metrics().tunnels_opened.increment();
+        let carried = join(client, origin, idle).await;
+        let metrics = self.metrics();
+        metrics.tunnels_closed.increment();
+        metrics.received_bytes.add(carried.to_origin);
+        metrics.origin_sent_bytes.add(carried.to_origin);
+        metrics.origin_received_bytes.add(carried.to_client);
+        carried
     }
 }
 

@@ -35,6 +35,7 @@ impl Probe for Scrape {
             stored_bytes: usage.used,
             memory_bytes_max: usage.limit,
             fills: usage.fills,
+            dns: self.shared.resolver.counts(),
             evictions: &evictions,
             policy,
             switches: status.as_ref().map_or(0, |status| status.token),
@@ -60,7 +61,7 @@ pub(super) fn traffic(metrics: &Metrics) -> Traffic {
     Traffic {
         requests: totals.hit_times.count() + totals.miss_times.count(),
         hits: totals.hits(),
-        bytes: totals.sent_bytes,
+        bytes: totals.hit_bytes + totals.miss_bytes,
         hit_bytes: totals.hit_bytes,
     }
 }
@@ -80,7 +81,7 @@ pub(super) fn live(shared: &Arc<Shared>, engine: &Engine, listening: &[SocketAdd
             Counted {
                 requests: totals.requests(),
                 hits: totals.hits(),
-                sent_bytes: totals.sent_bytes,
+                sent_bytes: totals.sent_bytes(),
                 hit_bytes: totals.hit_bytes,
                 bucket_bounds_us: Times::bounds_us(),
                 hit_buckets: totals.hit_times.counts().to_vec(),
