@@ -1,6 +1,6 @@
 //! What an operator sets: one TOML file, flags that override it, and defaults a Squid user recognises.
 //!
-//! Reading never stops at the first mistake and never applies half a file: [`load`] gives a [`Config`] that passed every
+//! Reading never stops at the first mistake and never applies half a file: [`load()`] gives a [`Config`] that passed every
 //! check, or all problems with line, column, key and what was expected. [`keys`] is the one table of keys that documents
 //! them, makes `cnn config default` and says which a reload can change. Nothing here opens a socket or a log.
 

@@ -1,7 +1,7 @@
 //! HTTP/1 on the wire, for both directions: clients' requests and origins' responses (RFC 9112).
 //!
 //! Bytes become a head ([`head`]), the head says how long its body is ([`framing`]), the body is decoded piece by piece
-//! ([`body`], [`chunked`]); all of that is pure. [`io`] puts it on a socket, [`write`] is the way back. Whatever two
+//! ([`body`], [`chunked`]); all of that is pure. [`io`] puts it on a socket, [`mod@write`] is the way back. Whatever two
 //! recipients could read in two ways is refused ([`bad_message`]), for that is what request smuggling lives on.
 //!
 //! It does not interpret targets, routes, caching or hop-by-hop fields: those who serve and fetch do.

@@ -21,7 +21,7 @@ impl Reload {
     }
 }
 
-/// Compares what runs with what the file says now. Both passed the checks of [`super::load`].
+/// Compares what runs with what the file says now. Both passed the checks of [`super::load()`].
 pub fn diff(old: &Config, new: &Config) -> Reload {
     let (old, new) = (table(old), table(new));
     let mut reload = Reload::default();
