@@ -5,7 +5,7 @@
 //! document is left to be re-evaluated) and windows without are interleaved in one run. It fails when a response fails or is
 //! wrong, a document is lost, or status names another policy than the last one used; times are printed beside their aims.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -45,7 +45,8 @@ fn main() {
         at.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(otherwise)
     };
     let documents = number("--documents", 1_000_000);
-    let switches = number("--switches", 1_000);
+    // At least a thousand, and one for each pair of policies there is.
+    let switches = number("--switches", 0);
     let window = number("--window", 20).max(1);
 
     let load_processor = thread::available_parallelism().map_or(0, |count| usize::from(count.get() > 1));
@@ -125,10 +126,12 @@ fn load(cnn: &Cnn, processor: usize, phase: &AtomicUsize, next: impl FnMut() -> 
 }
 
 /// Switches through all pairs and shares as evenly as the count allows; between windows as long a time without.
-fn switch_in_windows(cnn: &Cnn, phase: &AtomicUsize, count: usize, window: usize) -> Switches {
+fn switch_in_windows(cnn: &Cnn, phase: &AtomicUsize, asked: usize, window: usize) -> Switches {
     let (_, list) = cnn.admin("GET", "/policies", &Value::Null);
     let policies: Vec<String> =
         list["policies"].as_array().expect("policies are listed").iter().map(name_of).collect();
+    let pairs_of_policies = policies.len() * (policies.len() - 1);
+    let count = if asked == 0 { pairs_of_policies.max(1_000) } else { asked };
     let mut switches = Switches { policy: name_of(&json!({"name": list["policy"]})), ..Switches::default() };
     let mut used: BTreeMap<(String, String, usize), usize> = BTreeMap::new();
     while switches.count < count {
@@ -138,14 +141,17 @@ fn switch_in_windows(cnn: &Cnn, phase: &AtomicUsize, count: usize, window: usize
             let uses = |to: &String, share: usize| {
                 used.get(&(switches.policy.clone(), to.clone(), share)).copied().unwrap_or_default()
             };
+            let pair_uses = |to: &String| (0..SHARES.len()).map(|share| uses(to, share)).sum::<usize>();
             let candidates = policies.iter().filter(|to| **to != switches.policy);
             let pairs = candidates.flat_map(|to| (0..SHARES.len()).map(move |share| (to, share)));
-            // Of those used least, not always the first: or the walk would circle among the first policies.
-            let rotated = |to: &String| {
-                policies.iter().position(|own| own == to).map(|at| (at + switches.count) % policies.len())
+            // Of those used least, pairs first, not always the first: or the walk would circle among the first policies
+            // and shares.
+            let rotated = |to: &String, share: usize| {
+                let at = policies.iter().position(|own| own == to);
+                (at.map(|at| (at + switches.count) % policies.len()), (share + switches.count) % SHARES.len())
             };
             let (to, share) = pairs
-                .min_by_key(|&(to, share)| (uses(to, share), rotated(to)))
+                .min_by_key(|&(to, share)| (pair_uses(to), uses(to, share), rotated(to, share)))
                 .expect("there are two policies");
             *used.entry((switches.policy.clone(), to.clone(), share)).or_default() += 1;
             let order = json!({"name": to, "reevaluate": SHARES[share]});
@@ -165,10 +171,12 @@ fn switch_in_windows(cnn: &Cnn, phase: &AtomicUsize, count: usize, window: usize
         phase.store(QUIET, Ordering::Relaxed);
         thread::sleep(started.elapsed());
     }
+    let pairs: BTreeSet<_> = used.keys().map(|(from, to, _)| (from, to)).collect();
     println!(
-        "{} of {} combinations of pair and share were used",
+        "{} of {pairs_of_policies} pairs of policies and {} of {} combinations of pair and share were used",
+        pairs.len(),
         used.len(),
-        policies.len() * (policies.len() - 1) * 3
+        pairs_of_policies * SHARES.len()
     );
     switches
 }
