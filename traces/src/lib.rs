@@ -10,6 +10,7 @@
 //! board, executor and policies of `cnn-core` on the trace's clock and never reads another.
 
 pub mod record;
+pub mod replay;
 pub mod trace;
 
 pub use record::{Name, Record};

@@ -1,0 +1,207 @@
+//! What came of one run.
+//!
+//! All but [`Timing`] is a function of trace, cell and options: the same on any machine and with any number of threads.
+//! Ratios are not kept but asked for, so that what is added up later is added up from counts.
+
+use cnn_core::policy::{Reevaluate, Traffic};
+
+use super::agreement::Matrix;
+use super::cell::Cell;
+
+/// Blocks that a trace is cut into for confidence intervals: enough for a fair estimate of their spread, and each long
+/// enough that what happens in one says little about the next.
+pub const BLOCKS: usize = 20;
+
+/// What a row of results is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum What {
+    /// A policy that was run.
+    #[default]
+    Policy,
+    /// What no policy can beat (or one bound on it), computed with the future known.
+    Bound,
+    /// What the cache that wrote the log did.
+    Logged,
+}
+
+/// What came of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The run.
+    pub cell: Cell,
+    /// What it is about.
+    pub what: What,
+    /// Requests, hits, and their bytes: of the whole trace, the cold start included.
+    pub traffic: Traffic,
+    /// Documents evicted to make room.
+    pub evictions: u64,
+    /// Documents that were not stored: larger than the cache, refused by admission, or not storable.
+    pub not_admitted: u64,
+    /// Microseconds from the first request of the trace to its last.
+    pub span_us: u64,
+    /// Estimated response times; `None` where there is nothing to estimate them from (bounds).
+    pub response: Option<Response>,
+    /// Confidence intervals by blocks of the trace; `None` when it has fewer requests than blocks.
+    pub intervals: Option<Intervals>,
+    /// The course of the run, oldest window first: at most a few hundred windows of equally many requests, the last one
+    /// shorter. Empty for bounds.
+    pub timeline: Vec<Window>,
+    /// The switches, oldest first; empty when there were none.
+    pub marks: Vec<Mark>,
+    /// Agreement with what the log recorded, for logs that say what their cache did.
+    pub agreement: Option<Matrix>,
+    /// Times measured, when asked for; they differ from run to run.
+    pub timing: Option<Timing>,
+}
+
+impl Outcome {
+    /// Misses per request; 0 for an empty trace.
+    pub fn miss_ratio(&self) -> f64 {
+        self.traffic.hit_ratio().map_or(0.0, |ratio| 1.0 - ratio)
+    }
+
+    /// Bytes missed per byte asked for; 0 when none was.
+    pub fn byte_miss_ratio(&self) -> f64 {
+        self.traffic.byte_hit_ratio().map_or(0.0, |ratio| 1.0 - ratio)
+    }
+
+    /// Bytes fetched from origins.
+    pub const fn origin_bytes(&self) -> u64 {
+        self.traffic.bytes.saturating_sub(self.traffic.hit_bytes)
+    }
+}
+
+/// Response times as estimated: a hit costs what a hit was measured to cost, a miss what the log says it took, or what a
+/// model of latency and bandwidth says where the log says nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Response {
+    /// The mean, in microseconds.
+    pub mean_us: f64,
+    /// The time within which 95 of 100 responses are complete, in microseconds, to two significant digits.
+    pub p95_us: u64,
+    /// The share of the misses whose time the log told; the others' is the model's.
+    pub logged_share: f64,
+}
+
+/// A number between two bounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+/// 95 % confidence intervals by the method of batch means: the trace is cut into [`BLOCKS`] blocks of equally many
+/// requests, and their ratios are taken for independent samples of one (Student's t with one degree of freedom less).
+/// They say how much the figure depends on the stretch of traffic, the cold start included; between two policies on one
+/// trace the difference is known far better than either.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Intervals {
+    /// Of hits per request.
+    pub hit_ratio: Interval,
+    /// Of bytes from the cache per byte.
+    pub byte_hit_ratio: Interval,
+}
+
+impl Intervals {
+    /// The intervals from the blocks' traffic; `None` when there are fewer than two blocks with requests.
+    pub fn of(blocks: &[Traffic]) -> Option<Self> {
+        let hits = blocks.iter().filter_map(|block| block.hit_ratio()).collect::<Vec<_>>();
+        let bytes = blocks.iter().filter_map(|block| block.byte_hit_ratio()).collect::<Vec<_>>();
+        Some(Self { hit_ratio: interval(&hits)?, byte_hit_ratio: interval(&bytes)? })
+    }
+}
+
+/// The 97.5th percentile of Student's t for 1, 2, 3... degrees of freedom, up to one less than [`BLOCKS`].
+const STUDENT: [f64; BLOCKS - 1] = [
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+    2.120, 2.110, 2.101, 2.093,
+];
+
+fn interval(ratios: &[f64]) -> Option<Interval> {
+    let freedom = ratios.len().checked_sub(1).filter(|&freedom| freedom > 0)?;
+    let count = ratios.len() as f64;
+    let mean = ratios.iter().sum::<f64>() / count;
+    let variance = ratios.iter().map(|ratio| (ratio - mean).powi(2)).sum::<f64>() / freedom as f64;
+    let reach = STUDENT[(freedom - 1).min(STUDENT.len() - 1)] * (variance / count).sqrt();
+    Some(Interval { low: (mean - reach).max(0.0), high: (mean + reach).min(1.0) })
+}
+
+/// A stretch of requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// The number of its first request, counted from 0.
+    pub from: u64,
+    /// Microseconds from the first request of the trace to its first.
+    pub time_us: u64,
+    /// What happened in it.
+    pub traffic: Traffic,
+    /// Evictions in it.
+    pub evictions: u64,
+    /// Documents in the cache at its end.
+    pub documents: u64,
+    /// Units in use at its end.
+    pub used: u64,
+}
+
+/// A switch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// The number of the first request that the new policy decides about.
+    pub at: u64,
+    /// Microseconds from the first request of the trace to that one.
+    pub time_us: u64,
+    /// The policy before.
+    pub from: String,
+    /// The policy from here on.
+    pub to: String,
+    /// What was re-evaluated at once; `None` when the cache was flushed instead.
+    pub reevaluate: Option<Reevaluate>,
+    /// Documents in the cache at that moment.
+    pub documents: u64,
+}
+
+/// What running took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timing {
+    /// Seconds of wall time for the run, reading the requests included.
+    pub seconds: f64,
+    /// Nanoseconds per request that columns, executor and policy took: the run's, less those of a walk over the same
+    /// requests that only looks the objects up.
+    pub policy_ns: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn traffic(requests: u64, hits: u64) -> Traffic {
+        Traffic { requests, hits, bytes: 10 * requests, hit_bytes: 5 * hits }
+    }
+
+    #[track_caller]
+    fn check(hits: &[u64], low: f64, high: f64) {
+        let blocks: Vec<_> = hits.iter().map(|&hits| traffic(100, hits)).collect();
+        let Interval { low: is_low, high: is_high } = Intervals::of(&blocks).unwrap().hit_ratio;
+        assert!((is_low - low).abs() < 1e-3 && (is_high - high).abs() < 1e-3, "{is_low} to {is_high}");
+    }
+
+    #[test]
+    fn an_interval_is_as_wide_as_the_blocks_differ() {
+        check(&[50; 20], 0.5, 0.5);
+        // Mean 0.5, deviation 0.1026, 2.093 standard errors.
+        check(
+            &[40, 60, 40, 60, 40, 60, 40, 60, 40, 60, 40, 60, 40, 60, 40, 60, 40, 60, 40, 60],
+            0.452,
+            0.548,
+        );
+        check(&[0, 100], 0.0, 1.0);
+    }
+
+    #[test]
+    fn there_is_no_interval_without_two_blocks_that_have_requests() {
+        assert_eq!(Intervals::of(&[traffic(10, 5)]), None);
+        assert_eq!(Intervals::of(&[traffic(10, 5), Traffic::default()]), None);
+    }
+}
