@@ -6,6 +6,7 @@
 //! or a lock, and no policy runs on the path of a request.
 
 mod board;
+mod direct;
 mod documents;
 mod executor;
 mod history;
@@ -19,6 +20,7 @@ use std::borrow::Cow;
 
 pub use board::{Board, Counts, Offer, Picker, Removal};
 pub use cnn_abi::{Event, EventKind, Flags, Goal, HitEvents, Kind};
+pub use direct::Direct;
 pub use documents::{Document, Documents, Mime, Slot, SlotId};
 pub use executor::{Audit, Budget, Draining, Executor, Line, Retired, Status, Turn};
 pub use history::{Cause, Switch, Traffic};

@@ -139,6 +139,25 @@ struct Row {
     is_resident: AtomicU8,
 }
 
+impl Row {
+    #[inline]
+    fn event(&self, slot: Slot, kind: EventKind, flags: u8) -> Event {
+        Event {
+            mime: self.mime.load(Relaxed),
+            hash: self.hash.load(Relaxed),
+            size: self.size.load(Relaxed),
+            fetch_us: self.fetch_us.load(Relaxed),
+            uses: self.uses.load(Relaxed),
+            ..blank(slot, kind, flags)
+        }
+    }
+}
+
+/// An event about a slot of which nothing is known.
+const fn blank(slot: Slot, kind: EventKind, flags: u8) -> Event {
+    Event { slot, kind: kind as u8, flags, mime: 0, reserved: 0, hash: 0, size: 0, fetch_us: 0, uses: 0 }
+}
+
 /// The table of columns, indexed by slot. Grows by chunks up to a fixed number of slots and never shrinks.
 pub struct Documents {
     chunks: Box<[OnceLock<Box<[Row]>>]>,
@@ -223,6 +242,15 @@ impl Documents {
         true
     }
 
+    /// Stamps a use and tells of it, in one go: for a caller that is alone with the columns and knows the document.
+    #[inline]
+    pub(super) fn touch_event(&self, slot: Slot, now: Tick) -> Event {
+        let Some(row) = self.row(slot) else { return blank(slot, EventKind::Hit, 0) };
+        row.uses.store(row.uses.load(Relaxed).saturating_add(1), Relaxed);
+        row.last_used.store(now.0, Relaxed);
+        row.event(slot, EventKind::Hit, 0)
+    }
+
     /// Writes what validation changes: size and freshness.
     pub fn renew(&self, slot: Slot, size: u64, fresh_until: Tick) {
         if let Some(row) = self.row(slot) {
@@ -233,25 +261,7 @@ impl Documents {
 
     /// An event about the document of a slot, from its columns as they are now.
     pub fn event(&self, slot: Slot, kind: EventKind, flags: u8) -> Event {
-        let mut event = Event {
-            slot,
-            kind: kind as u8,
-            flags,
-            mime: 0,
-            reserved: 0,
-            hash: 0,
-            size: 0,
-            fetch_us: 0,
-            uses: 0,
-        };
-        if let Some(row) = self.row(slot) {
-            event.mime = row.mime.load(Relaxed);
-            event.hash = row.hash.load(Relaxed);
-            event.size = row.size.load(Relaxed);
-            event.fetch_us = row.fetch_us.load(Relaxed);
-            event.uses = row.uses.load(Relaxed);
-        }
-        event
+        self.row(slot).map_or_else(|| blank(slot, kind, flags), |row| row.event(slot, kind, flags))
     }
 
     /// Times the document was used.

@@ -18,6 +18,7 @@
 //! fallback makes that one decision ([`Executor::faults`]).
 
 mod carry;
+mod direct;
 mod offered;
 mod owners;
 mod picks;

@@ -82,19 +82,7 @@ impl Executor {
     fn pick(&mut self) -> Option<Slot> {
         self.carry_in_turn(TURN_IMPORTS);
         for _ in 0..GONE_PICKS_MAX {
-            let context = Context { documents: self.board.documents(), now: self.now };
-            let (victim, serial) = match self.deciding.order.victim(&context) {
-                Some(victim) if self.is_held(victim.slot, self.deciding.id) => {
-                    self.deciding.faults = self.deciding.faults.saturating_sub(1);
-                    (victim, self.deciding.serial)
-                }
-                None if self.deciding.held == 0 => return None,
-                _ => {
-                    self.deciding.faults = (self.deciding.faults + 2).min(FAULTS_MAX);
-                    self.faults += 1;
-                    (Victim { slot: self.take_over_its_head()?, value: 0.0 }, 0)
-                }
-            };
+            let (victim, serial) = self.choose()?;
             self.deciding.held -= 1;
             self.owners.pass(victim.slot, Owner::Offered);
             self.offered.add(victim.slot, serial, victim.value);
@@ -104,6 +92,25 @@ impl Executor {
             // Gone, and its removal waits to be told: it will find the document offered, and nobody else does.
         }
         None
+    }
+
+    /// The deciding policy's victim with the serial of who picked it, or one picked over its head (serial zero) when what
+    /// it returns is wrong; `None` when it holds none. The victim is out of its order and still counted as held.
+    #[inline]
+    pub(super) fn choose(&mut self) -> Option<(Victim, u64)> {
+        let context = Context { documents: self.board.documents(), now: self.now };
+        match self.deciding.order.victim(&context) {
+            Some(victim) if self.is_held(victim.slot, self.deciding.id) => {
+                self.deciding.faults = self.deciding.faults.saturating_sub(1);
+                Some((victim, self.deciding.serial))
+            }
+            None if self.deciding.held == 0 => None,
+            _ => {
+                self.deciding.faults = (self.deciding.faults + 2).min(FAULTS_MAX);
+                self.faults += 1;
+                Some((Victim { slot: self.take_over_its_head()?, value: 0.0 }, 0))
+            }
+        }
     }
 
     /// A victim from the deciding order without the help of its policy, which is told that the document is gone.
