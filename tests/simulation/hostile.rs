@@ -13,44 +13,45 @@ use cnn_core::policy::{
 /// A policy in good order of the one kind that no built-in policy has: longest idle first.
 pub(crate) const IDLE: Factory = Factory {
     manifest: || manifest("idle", Kind::Score, HitEvents::Unneeded),
-    build: |_| Replacement::Score(Box::new(Idle)),
+    build: |_, _| Replacement::Score(Box::new(Idle)),
 };
 
 /// A policy in good order that holds the host to the contract.
 pub(crate) const WITNESS: Factory = Factory {
     manifest: || manifest("witness", Kind::Hooks, HitEvents::Needed),
-    build: |_| Replacement::Hooks(Box::<Witness>::default()),
+    build: |_, _| Replacement::Hooks(Box::<Witness>::default()),
 };
 
 /// Policies that lie.
 pub(crate) const HOSTILE: &[Factory] = &[
     Factory {
         manifest: || manifest("liar", Kind::Hooks, HitEvents::Needed),
-        build: |_| Replacement::Hooks(Box::new(Liar { held: Vec::new(), state: 1 })),
+        build: |_, _| Replacement::Hooks(Box::new(Liar { held: Vec::new(), state: 1 })),
     },
     Factory {
         manifest: || manifest("deaf", Kind::Hooks, HitEvents::Unneeded),
-        build: |_| Replacement::Hooks(Box::new(Deaf)),
+        build: |_, _| Replacement::Hooks(Box::new(Deaf)),
     },
     Factory {
         manifest: || manifest("noise-key", Kind::Key, HitEvents::Needed),
-        build: |_| Replacement::Key(Box::new(Noise(7))),
+        build: |_, _| Replacement::Key(Box::new(Noise(7))),
     },
     Factory {
         manifest: || manifest("noise-score", Kind::Score, HitEvents::Needed),
-        build: |_| Replacement::Score(Box::new(Noise(9))),
+        build: |_, _| Replacement::Score(Box::new(Noise(9))),
     },
 ];
 
 fn manifest(name: &'static str, kind: Kind, hit_events: HitEvents) -> Manifest {
     let (summary, paper) = (Cow::Borrowed("a policy of the simulation"), Cow::Borrowed("none"));
-    Manifest { name: Cow::Borrowed(name), summary, paper, kind, hit_events, goals: &[Goal::Hits] }
+    let (name, goals, parameters) = (Cow::Borrowed(name), &[Goal::Hits], Cow::Borrowed(&[][..]));
+    Manifest { name, summary, paper, kind, hit_events, goals, parameters }
 }
 
 struct Idle;
 
 impl ScorePolicy for Idle {
-    fn score(&self, context: &Context<'_>, document: &Document) -> f64 {
+    fn score(&self, context: &Context<'_>, _slot: Slot, document: &Document) -> f64 {
         -(context.now.since(document.last_used) as f64)
     }
 }
@@ -137,7 +138,7 @@ impl KeyPolicy for Noise {
 }
 
 impl ScorePolicy for Noise {
-    fn score(&self, _context: &Context<'_>, document: &Document) -> f64 {
+    fn score(&self, _context: &Context<'_>, _slot: Slot, document: &Document) -> f64 {
         odd_number(document.hash ^ self.0)
     }
 }

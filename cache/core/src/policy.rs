@@ -14,6 +14,7 @@ mod inline;
 mod limits;
 mod order;
 mod paged;
+mod parameters;
 mod switch;
 
 use std::borrow::Cow;
@@ -27,12 +28,14 @@ pub use history::{Cause, Switch, Traffic};
 pub use inline::Inline;
 pub use order::{Precision, Rank};
 pub use paged::Paged;
+pub use parameters::{Choice, Grain, Parameter, Settings, Spec, SpecError};
 pub use switch::{BadReevaluate, Moment, PrepareError, Prepared, Reevaluate, SwitchRefused};
 
 use crate::time::Tick;
+use limits::SCORE_SAMPLE;
 
 /// What a replacement policy says of itself; rules query it and `policy show` prints it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// The name operators use: lower case, words joined by `-`.
     pub name: Cow<'static, str>,
@@ -46,6 +49,8 @@ pub struct Manifest {
     pub hit_events: HitEvents,
     /// What it is good for, best first; never empty.
     pub goals: &'static [Goal],
+    /// The numbers it can be given.
+    pub parameters: Cow<'static, [Parameter]>,
 }
 
 /// A replacement policy, ready to decide.
@@ -73,17 +78,35 @@ pub trait KeyPolicy: Send {
     /// lowest key; ties go to the document keyed first.
     fn key(&mut self, context: &Context<'_>, event: &Event) -> f64;
 
+    /// A document went, for whatever reason: a policy that remembers what it evicted learns here.
+    fn gone(&mut self, _context: &Context<'_>, _event: &Event) {}
+
+    /// Bytes the policy's own state takes.
+    fn state_bytes(&self) -> usize {
+        0
+    }
+
     /// The document with the lowest key was evicted, and this was its key: GreedyDual's clock advances here.
     fn evicted(&mut self, _key: f64) {}
 }
 
 /// A policy that scores a document at this moment; of a sample, the lowest score is evicted.
 pub trait ScorePolicy: Send {
-    /// The score of a document now. Not a number counts as the lowest.
-    fn score(&self, context: &Context<'_>, document: &Document) -> f64;
+    /// The score of the document of a slot now. Not a number counts as the lowest.
+    fn score(&self, context: &Context<'_>, slot: Slot, document: &Document) -> f64;
+
+    /// Documents compared for one eviction, 1 to 255.
+    fn sample(&self) -> u8 {
+        SCORE_SAMPLE
+    }
 
     /// A document came, was used, changed or went; policies with statistics of their own learn here.
     fn on_event(&mut self, _context: &Context<'_>, _event: &Event) {}
+
+    /// Bytes the policy's own state takes.
+    fn state_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// A policy with queues of its own.
@@ -118,5 +141,12 @@ pub struct Factory {
     /// What the policy says of itself.
     pub manifest: fn() -> Manifest,
     /// A new instance for a cache of `capacity` (bytes, charged like [`Document::size`]).
-    pub build: fn(capacity: u64) -> Replacement,
+    pub build: fn(capacity: u64, settings: &Settings) -> Replacement,
+}
+
+impl Factory {
+    /// A new instance for a cache of `capacity` bytes with every parameter at its default.
+    pub fn with_defaults(&self, capacity: u64) -> Replacement {
+        (self.build)(capacity, &Settings::defaults(&(self.manifest)().parameters))
+    }
 }

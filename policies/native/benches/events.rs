@@ -76,7 +76,7 @@ fn main() {
     );
     for factory in cnn_policies::registry() {
         let name = (factory.manifest)().name;
-        match (factory.build)(u64::from(DOCUMENTS) * MEAN_BYTES) {
+        match factory.with_defaults(u64::from(DOCUMENTS) * MEAN_BYTES) {
             Replacement::Hooks(mut policy) => {
                 let [hit, replacement, bytes] = measure_hooks(&mut *policy, &context, &hits, &mut rng);
                 println!("{name:<12} {hit:>10.1} {replacement:>26.1} {bytes:>15.1}");

@@ -13,7 +13,7 @@ use cnn_core::policy::{
 use crate::list::{self, Links, List};
 
 pub(crate) const FACTORY: Factory =
-    Factory { manifest, build: |_| Replacement::Hooks(Box::new(Fifo::new())) };
+    Factory { manifest, build: |_, _| Replacement::Hooks(Box::new(Fifo::new())) };
 
 fn manifest() -> Manifest {
     Manifest {
@@ -28,6 +28,7 @@ fn manifest() -> Manifest {
         kind: Kind::Hooks,
         hit_events: HitEvents::Unneeded,
         goals: &[Goal::Hits],
+        parameters: Cow::Borrowed(&[]),
     }
 }
 

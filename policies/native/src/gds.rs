@@ -10,7 +10,7 @@ use cnn_core::policy::{Event, Factory, Goal, HitEvents, Kind, Manifest, Replacem
 use crate::greedy_dual::{GreedyDual, bytes};
 
 pub(crate) const FACTORY: Factory =
-    Factory { manifest, build: |_| Replacement::Key(Box::new(GreedyDual::new(worth))) };
+    Factory { manifest, build: |_, _| Replacement::Key(Box::new(GreedyDual::new(worth))) };
 
 fn manifest() -> Manifest {
     Manifest {
@@ -24,6 +24,7 @@ fn manifest() -> Manifest {
         kind: Kind::Key,
         hit_events: HitEvents::Needed,
         goals: &[Goal::Hits],
+        parameters: Cow::Borrowed(&[]),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::greedy_dual::{GreedyDual, bytes};
 
 pub(crate) const FACTORY: Factory = Factory {
     manifest,
-    build: |_| {
+    build: |_, _| {
         let mut latencies = Latencies::default();
         Replacement::Key(Box::new(GreedyDual::new(move |event: &Event| latencies.cost(event) / bytes(event))))
     },
@@ -30,6 +30,7 @@ fn manifest() -> Manifest {
         kind: Kind::Key,
         hit_events: HitEvents::Needed,
         goals: &[Goal::Latency, Goal::Hits],
+        parameters: Cow::Borrowed(&[]),
     }
 }
 

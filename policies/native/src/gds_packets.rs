@@ -12,7 +12,7 @@ use cnn_core::policy::{Event, Factory, Goal, HitEvents, Kind, Manifest, Replacem
 use crate::greedy_dual::{GreedyDual, bytes};
 
 pub(crate) const FACTORY: Factory =
-    Factory { manifest, build: |_| Replacement::Key(Box::new(GreedyDual::new(worth))) };
+    Factory { manifest, build: |_, _| Replacement::Key(Box::new(GreedyDual::new(worth))) };
 
 /// Packets a fetch takes beside those of the body.
 const PACKETS_FIXED: f64 = 2.0;
@@ -31,6 +31,7 @@ fn manifest() -> Manifest {
         kind: Kind::Key,
         hit_events: HitEvents::Needed,
         goals: &[Goal::Bytes, Goal::Hits],
+        parameters: Cow::Borrowed(&[]),
     }
 }
 

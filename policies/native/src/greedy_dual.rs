@@ -64,7 +64,7 @@ pub(crate) mod tests {
 
     /// The keys the policy gives, one after the other.
     pub(crate) fn keys(factory: &Factory, events: &[Event]) -> Vec<f64> {
-        let Replacement::Key(mut policy) = (factory.build)(1 << 20) else { panic!("no key policy") };
+        let Replacement::Key(mut policy) = factory.with_defaults(1 << 20) else { panic!("no key policy") };
         let context = Context { documents: &Documents::new(1), now: Tick(0) };
         events.iter().map(|event| policy.key(&context, event)).collect()
     }

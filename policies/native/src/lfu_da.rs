@@ -11,7 +11,7 @@ use cnn_core::policy::{Factory, Goal, HitEvents, Kind, Manifest, Replacement};
 use crate::greedy_dual::{GreedyDual, uses};
 
 pub(crate) const FACTORY: Factory =
-    Factory { manifest, build: |_| Replacement::Key(Box::new(GreedyDual::new(uses))) };
+    Factory { manifest, build: |_, _| Replacement::Key(Box::new(GreedyDual::new(uses))) };
 
 fn manifest() -> Manifest {
     Manifest {
@@ -24,6 +24,7 @@ fn manifest() -> Manifest {
         kind: Kind::Key,
         hit_events: HitEvents::Needed,
         goals: &[Goal::Bytes, Goal::Hits],
+        parameters: Cow::Borrowed(&[]),
     }
 }
 

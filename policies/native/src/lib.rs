@@ -11,7 +11,7 @@ mod list;
 #[cfg(test)]
 mod script;
 
-use cnn_core::policy::Factory;
+use cnn_core::policy::{Choice, Factory, SpecError};
 
 /// Declares the policies' files and builds the registry from their factories.
 macro_rules! policies {
@@ -45,6 +45,15 @@ pub fn find(name: &str) -> Option<&'static Factory> {
     POLICIES.iter().find(|factory| (factory.manifest)().name == name)
 }
 
+/// The built-in policy that is written so, with the numbers it is to be built with: `s3-fifo` or
+/// `s3-fifo(small=0.2)`.
+///
+/// # Errors
+/// When there is none of this name, or it does not take what it was given.
+pub fn choose(spec: &str) -> Result<Choice, SpecError> {
+    Choice::parse(POLICIES, spec)
+}
+
 /// The worked example of the README must compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
@@ -69,7 +78,7 @@ mod tests {
     fn a_policy_is_of_the_kind_its_manifest_says() {
         for factory in registry() {
             let manifest = (factory.manifest)();
-            let built = match (factory.build)(1 << 20) {
+            let built = match factory.with_defaults(1 << 20) {
                 Replacement::Key(_) => Kind::Key,
                 Replacement::Score(_) => Kind::Score,
                 Replacement::Hooks(_) => Kind::Hooks,

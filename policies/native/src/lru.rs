@@ -12,7 +12,7 @@ use cnn_core::policy::{
 
 use crate::list::{self, Links, List};
 
-pub(crate) const FACTORY: Factory = Factory { manifest, build: |_| Replacement::Hooks(Box::new(Lru::new())) };
+pub(crate) const FACTORY: Factory = Factory { manifest, build: |_, _| Replacement::Hooks(Box::new(Lru::new())) };
 
 fn manifest() -> Manifest {
     Manifest {
@@ -27,6 +27,7 @@ fn manifest() -> Manifest {
         kind: Kind::Hooks,
         hit_events: HitEvents::Needed,
         goals: &[Goal::Hits, Goal::Bytes],
+        parameters: Cow::Borrowed(&[]),
     }
 }
 

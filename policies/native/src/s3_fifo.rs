@@ -28,7 +28,7 @@ use crate::ghosts::Ghosts;
 use crate::list::{self, Links, List, PAGE_SLOTS};
 
 pub(crate) const FACTORY: Factory =
-    Factory { manifest, build: |capacity| Replacement::Hooks(Box::new(S3Fifo::new(capacity))) };
+    Factory { manifest, build: |capacity, _| Replacement::Hooks(Box::new(S3Fifo::new(capacity))) };
 
 /// One part in this many of the capacity is the small queue.
 const SMALL_PART: u64 = 10;
@@ -59,6 +59,7 @@ fn manifest() -> Manifest {
         kind: Kind::Hooks,
         hit_events: HitEvents::Needed,
         goals: &[Goal::Hits, Goal::Bytes],
+        parameters: Cow::Borrowed(&[]),
     }
 }
 

@@ -10,7 +10,9 @@ use cnn_core::time::Tick;
 /// is not answered. A document's hash is its slot.
 #[track_caller]
 pub(crate) fn check(factory: &Factory, capacity: u64, moves: &str, offered: &[Slot], left: &[Slot]) {
-    let Replacement::Hooks(mut policy) = (factory.build)(capacity) else { panic!("a policy without queues") };
+    let Replacement::Hooks(mut policy) = factory.with_defaults(capacity) else {
+        panic!("a policy without queues")
+    };
     let documents = Documents::new(1);
     let context = Context { documents: &documents, now: Tick(0) };
     let mut victims = Vec::new();

@@ -21,7 +21,7 @@ use cnn_core::policy::{
 use crate::list::{self, Links, List, NONE, PAGE_SLOTS};
 
 pub(crate) const FACTORY: Factory =
-    Factory { manifest, build: |_| Replacement::Hooks(Box::new(Sieve::new())) };
+    Factory { manifest, build: |_, _| Replacement::Hooks(Box::new(Sieve::new())) };
 
 /// Bits of a slot's state: it is in the queue, was visited, and lies where imports are put.
 const QUEUED: u8 = 1;
@@ -41,6 +41,7 @@ fn manifest() -> Manifest {
         kind: Kind::Hooks,
         hit_events: HitEvents::Needed,
         goals: &[Goal::Hits, Goal::Bytes],
+        parameters: Cow::Borrowed(&[]),
     }
 }
 

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use cnn_core::policy::{Context, Event, Factory, Goal, HitEvents, KeyPolicy, Kind, Manifest, Replacement};
 
-pub(crate) const FACTORY: Factory = Factory { manifest, build: |_| Replacement::Key(Box::new(Size)) };
+pub(crate) const FACTORY: Factory = Factory { manifest, build: |_, _| Replacement::Key(Box::new(Size)) };
 
 fn manifest() -> Manifest {
     Manifest {
@@ -21,6 +21,7 @@ fn manifest() -> Manifest {
         kind: Kind::Key,
         hit_events: HitEvents::Unneeded,
         goals: &[Goal::Hits],
+        parameters: Cow::Borrowed(&[]),
     }
 }
 

@@ -112,7 +112,7 @@ fn a_policy_survives_any_sequence_of_events() {
     for seed in 0..SEEDS {
         for factory in cnn_policies::registry() {
             let mut rng = Rng::with_seed(seed);
-            match (factory.build)(capacity(&mut rng)) {
+            match factory.with_defaults(capacity(&mut rng)) {
                 Replacement::Hooks(mut policy) => {
                     play(&mut *policy, &mut rng, &format!("{} with seed {seed}", (factory.manifest)().name));
                 }
@@ -126,7 +126,7 @@ fn a_policy_survives_any_sequence_of_events() {
 #[test]
 fn memory_does_not_grow_with_the_number_of_events() {
     for factory in cnn_policies::registry() {
-        let Replacement::Hooks(mut policy) = (factory.build)(u64::MAX) else { continue };
+        let Replacement::Hooks(mut policy) = factory.with_defaults(u64::MAX) else { continue };
         let documents = Documents::new(1);
         let context = Context { documents: &documents, now: Tick(0) };
         let mut rng = Rng::with_seed(1);

@@ -20,8 +20,8 @@ pub(super) const FALLBACK_PROBES: usize = 64;
 /// Rows the fallback walks when its sample found nobody; the next call goes on where this one stopped.
 pub(super) const FALLBACK_WALK: usize = 4096;
 
-/// Residents compared for one eviction by a score: least recently used loses 0.1 points of hit ratio against exact.
-pub(super) const SCORE_SAMPLE: usize = 16;
+/// Residents compared for one eviction by a score, unless the policy asks for another number: least recently used loses 0.1 points of hit ratio against exact.
+pub(super) const SCORE_SAMPLE: u8 = 16;
 
 /// Documents counted to tell a rank exactly before it is estimated (or given as "at least"): some milliseconds.
 pub(super) const LINE_VISITS_MAX: usize = 65_536;

@@ -23,7 +23,7 @@ use super::executor::{Instance, Retired};
 use super::history::{Cause, Switch, Traffic};
 use super::limits::DRAINING_MAX;
 use super::order::{Order, order_for};
-use super::{Executor, Factory, Kind, Manifest, Replacement};
+use super::{Choice, Executor, Factory, Kind, Manifest, Replacement};
 use crate::time::UnixSecs;
 
 /// How many of the documents that would go first are re-evaluated at once.
@@ -104,7 +104,15 @@ impl Prepared {
     /// # Errors
     /// When the policy is not what its manifest says.
     pub fn new(factory: &Factory, capacity: u64, slots_max: usize) -> Result<Self, PrepareError> {
-        Self::from_parts((factory.manifest)(), (factory.build)(capacity), slots_max)
+        Self::from_parts((factory.manifest)(), factory.with_defaults(capacity), slots_max)
+    }
+
+    /// The same with parameters.
+    ///
+    /// # Errors
+    /// When the policy is not what its manifest says.
+    pub fn chosen(choice: &Choice, capacity: u64, slots_max: usize) -> Result<Self, PrepareError> {
+        Self::from_parts(choice.manifest(), choice.build(capacity), slots_max)
     }
 
     /// The same from an instance built already.

@@ -92,6 +92,7 @@ pub(crate) fn executor(board: &Arc<Board>) -> Executor {
         kind: Kind::Key,
         hit_events: HitEvents::Unneeded,
         goals: &[],
+        parameters: [].as_slice().into(),
     };
     let built = Replacement::Key(Box::new(LastUse));
     let slots_max = board.documents().slots_max();

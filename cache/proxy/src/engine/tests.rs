@@ -41,6 +41,7 @@ fn bad_manifest() -> Manifest {
         kind: Kind::Hooks,
         hit_events: HitEvents::Unneeded,
         goals: &[Goal::Hits],
+        parameters: Cow::Borrowed(&[]),
     }
 }
 
@@ -48,7 +49,7 @@ static POLICIES: OnceLock<Vec<Factory>> = OnceLock::new();
 
 fn policies() -> &'static [Factory] {
     POLICIES.get_or_init(|| {
-        let bad = Factory { manifest: bad_manifest, build: |_| Replacement::Hooks(Box::new(Bad)) };
+        let bad = Factory { manifest: bad_manifest, build: |_, _| Replacement::Hooks(Box::new(Bad)) };
         cnn_policies::registry().iter().copied().chain([bad]).collect()
     })
 }

@@ -69,7 +69,8 @@ impl HookPolicy for Fifo {
 
 fn manifest(name: &'static str, kind: Kind, hit_events: HitEvents) -> Manifest {
     let (summary, paper) = (Cow::Borrowed(""), Cow::Borrowed(""));
-    Manifest { name: Cow::Borrowed(name), summary, paper, kind, hit_events, goals: &[Goal::Hits] }
+    let (name, goals, parameters) = (Cow::Borrowed(name), &[Goal::Hits], Cow::Borrowed(&[][..]));
+    Manifest { name, summary, paper, kind, hit_events, goals, parameters }
 }
 
 fn prepared(name: &'static str, hit_events: HitEvents, built: Replacement) -> Prepared {

@@ -9,7 +9,7 @@ use crate::policy::order::{Precision, Rank};
 use crate::policy::{Context, Document, Manifest, Slot, SlotId};
 
 /// An order being drained.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Draining {
     /// The policy that ordered it.
     pub policy: Arc<Manifest>,

@@ -234,9 +234,10 @@ impl Order for Heap {
         }
     }
 
-    fn remove(&mut self, _context: &Context<'_>, event: &Event) {
+    fn remove(&mut self, context: &Context<'_>, event: &Event) {
         if let Some(at) = self.position(event.slot) {
             self.take(at);
+            self.policy.gone(context, event);
         }
     }
 
@@ -247,10 +248,11 @@ impl Order for Heap {
         })
     }
 
-    fn victim_gone(&mut self, _context: &Context<'_>, event: &Event, value: f64) {
+    fn victim_gone(&mut self, context: &Context<'_>, event: &Event, value: f64) {
         if event.is_evicted() {
             self.policy.evicted(value);
         }
+        self.policy.gone(context, event);
     }
 
     fn line(&self, _context: &Context<'_>, visit: &mut dyn FnMut(Victim) -> bool) {
@@ -280,7 +282,7 @@ impl Order for Heap {
     }
 
     fn state_bytes(&self) -> usize {
-        self.entries.bytes() + self.positions.bytes()
+        self.entries.bytes() + self.positions.bytes() + self.policy.state_bytes()
     }
 }
 

@@ -5,11 +5,14 @@
 
 use super::{Order, Precision, Rank, Victim, ordered_bits};
 use crate::policy::board::random_below;
-use crate::policy::limits::{LINE_SAMPLE, RANK_SAMPLE, SCORE_SAMPLE};
+use crate::policy::limits::{LINE_SAMPLE, RANK_SAMPLE};
 use crate::policy::paged::Paged;
 use crate::policy::{Context, Event, ScorePolicy, Slot};
 
 const PAGE: usize = 4096;
+
+/// More than any sample: the draws of two evictions are never the same.
+const SAMPLE_MAX: u64 = 1 << 8;
 
 /// The residents of one score policy.
 // Invariants: (1) residents[0..held] are the slots held; (2) positions[residents[i]] == i + 1, and 0 for others.
@@ -35,12 +38,13 @@ impl Sampled {
 
     /// The `i`-th resident of the sample for an eviction. The generator's step makes neighbours independent.
     fn sample(&self, eviction: u64, i: usize) -> Slot {
-        let at = random_below(eviction.wrapping_mul(SCORE_SAMPLE as u64) + i as u64, self.held as u32);
+        let draw = eviction.wrapping_mul(SAMPLE_MAX).wrapping_add(i as u64);
+        let at = random_below(draw, self.held as u32);
         self.residents.get(at as usize)
     }
 
     fn score(&self, context: &Context<'_>, slot: Slot) -> Victim {
-        Victim { slot, value: self.policy.score(context, &context.documents.get(slot)) }
+        Victim { slot, value: self.policy.score(context, slot, &context.documents.get(slot)) }
     }
 
     fn take(&mut self, slot: Slot) {
@@ -87,11 +91,12 @@ impl Order for Sampled {
         }
         let eviction = self.evictions;
         self.evictions = eviction.wrapping_add(1);
-        // A sample of fewer than 16 is the whole order.
-        let victim = if self.held <= SCORE_SAMPLE {
+        let sample = usize::from(self.policy.sample()).max(1);
+        // All of them are as cheap as a sample of as many.
+        let victim = if self.held <= sample {
             lowest((0..self.held).map(|at| self.score(context, self.residents.get(at))))
         } else {
-            lowest((0..SCORE_SAMPLE).map(|i| self.score(context, self.sample(eviction, i))))
+            lowest((0..sample).map(|i| self.score(context, self.sample(eviction, i))))
         };
         self.take(victim?.slot);
         victim
@@ -119,7 +124,7 @@ impl Order for Sampled {
     }
 
     fn state_bytes(&self) -> usize {
-        self.residents.bytes() + self.positions.bytes()
+        self.residents.bytes() + self.positions.bytes() + self.policy.state_bytes()
     }
 }
 

@@ -18,7 +18,7 @@ impl KeyPolicy for BySize {
 }
 
 impl ScorePolicy for BySize {
-    fn score(&self, _context: &Context<'_>, document: &Document) -> f64 {
+    fn score(&self, _context: &Context<'_>, _slot: Slot, document: &Document) -> f64 {
         value_of(document.size)
     }
 }
