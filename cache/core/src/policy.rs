@@ -5,6 +5,7 @@
 //! see documents through [`Documents`], the policy-neutral columns, and [`Event`]s; they never see a request, a clock
 //! or a lock, and no policy runs on the path of a request.
 
+mod admission;
 mod board;
 mod direct;
 mod documents;
@@ -19,6 +20,7 @@ mod switch;
 
 use std::borrow::Cow;
 
+pub use admission::{Admission, AdmissionChoice, AdmissionFactory, AdmissionManifest, Refusal, Verdict};
 pub use board::{Board, Counts, Offer, Picker, Removal};
 pub use cnn_abi::{Event, EventKind, Flags, Goal, HitEvents, Kind};
 pub use direct::Direct;
