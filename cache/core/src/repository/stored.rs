@@ -173,7 +173,10 @@ impl Stored {
     /// Whether it may be selected for a request with these fields (RFC 9111 section 4.1).
     #[inline]
     pub(super) fn is_selected_by(&self, request: &Fields) -> bool {
-        self.variant().is_none_or(|variant| variant.matches(request))
+        match self.variant() {
+            Some(variant) => variant.matches(request),
+            None => VariantKey::is_empty_for(request),
+        }
     }
 
     /// Orders the variants of a key by the most recent Date, as selecting among several asks for.

@@ -5,6 +5,11 @@
 //! space around commas. For the fields by which clients negotiate languages, encodings and character sets, whose
 //! meaning is known, case, order and all white space are ignored as well. An absent field is not an empty one.
 //!
+//! Some fields are part of every key though no `Vary` names them: those by which frameworks let a request mean another
+//! target than its own. Origins that read them hardly ever say so, and a cache that leaves them out serves what one
+//! client asked for with them to everybody ("web cache poisoning"). They cost nothing to those who do not send them,
+//! and a front proxy sends the same values with each request.
+//!
 //! It deliberately does not choose a variant by preference (`Content-Language: de` for `Accept-Language: fr;q=0.5, de`
 //! when the stored request differed): only the origin knows what else it has, and the RFC wants the fields to match.
 
@@ -39,6 +44,23 @@ pub enum VaryError {
 
 const ABSENT: u16 = u16::MAX;
 
+/// Fields by which a request means another target than its own, to some framework or other.
+const RETARGETING: [&str; 13] = [
+    "front-end-https",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-host",
+    "x-original-host",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-url-scheme",
+];
+
 impl VariantKey {
     /// The key under which the response to this request is stored.
     ///
@@ -55,6 +77,18 @@ impl VariantKey {
                 names.push(name);
             }
         }
+        Self::of_names(names, request)
+    }
+
+    fn of_names<'a>(
+        mut names: SmallVec<[&'a [u8]; VARY_NAMES_MAX]>,
+        request: &'a Fields,
+    ) -> Result<Self, VaryError> {
+        for (name, _) in request.iter().filter(|(name, _)| is_retargeting(name)) {
+            if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                names.push(name);
+            }
+        }
         if names.len() > VARY_NAMES_MAX {
             return Err(VaryError::TooLarge);
         }
@@ -67,11 +101,18 @@ impl VariantKey {
     /// # Errors
     /// When it were too long, so that no stored response has it.
     pub fn of_request(&self, request: &Fields) -> Result<Self, VaryError> {
-        Self::build(self.entries().map(|(name, _)| name), request)
+        Self::of_names(self.names().collect(), request)
     }
 
-    /// Whether the stored response answers a request with these fields, so far as `Vary` goes. Allocates nothing.
+    /// Whether the stored response answers a request with these fields, so far as the secondary key goes. Allocates
+    /// nothing.
     pub fn matches(&self, request: &Fields) -> bool {
+        let has = |name: &[u8]| self.names().any(|known| known.eq_ignore_ascii_case(name));
+        self.has_values_of(request) && request.iter().all(|(name, _)| !is_retargeting(name) || has(name))
+    }
+
+    /// Whether the request has the same values in every field that the key has.
+    fn has_values_of(&self, request: &Fields) -> bool {
         self.entries().all(|(name, stored)| {
             let Ok(name) = core::str::from_utf8(name) else { return false };
             let mut lines = request.all(name);
@@ -84,6 +125,12 @@ impl VariantKey {
                 (Some(stored), ..) => is_same(request, name, stored),
             }
         })
+    }
+
+    /// Whether a key without fields matches a request with these: it does unless a field is part of every key.
+    #[inline]
+    pub fn is_empty_for(request: &Fields) -> bool {
+        !request.iter().any(|(name, _)| is_retargeting(name))
     }
 
     /// Whether the response does not vary.
@@ -144,6 +191,14 @@ impl VariantKey {
         }
         Ok(Self { bytes: bytes.into() })
     }
+}
+
+/// Whether a field is part of every key. Asked of every field of every request for something stored: the first byte and
+/// the length decide nearly always.
+fn is_retargeting(name: &[u8]) -> bool {
+    matches!(name, [b'x' | b'X', b'-', ..] | [b'f' | b'F', b'r' | b'R', ..])
+        && matches!(name.len(), 6 | 12..=18)
+        && RETARGETING.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// Gives the normal form of a field's value, piece by piece, to `take` until that returns false; returns whether it

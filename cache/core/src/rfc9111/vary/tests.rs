@@ -39,7 +39,7 @@ fn a_key_knows_its_names() {
 #[test]
 fn matching_and_the_key_of_a_request_agree() {
     let mut rng = fastrand::Rng::with_seed(41);
-    let names = ["a", "b", "Accept-Language", "accept-encoding", "x-y"];
+    let names = ["a", "b", "Accept-Language", "accept-encoding", "x-y", "X-Forwarded-Host"];
     let values =
         ["", "1", "1, 2", "1,2", "2, 1", "\"1, 2\"", "de", "DE", "de ; q=1", "en,de", ",", "\"", "1\\, 2"];
     let random = |rng: &mut fastrand::Rng| -> Fields {
@@ -60,4 +60,28 @@ fn matching_and_the_key_of_a_request_agree() {
         matched += usize::from(is_same);
     }
     assert!(matched > 1000);
+}
+
+#[test]
+fn fields_that_say_another_target_are_part_of_every_key() {
+    let check = |vary: &str, stored: &[(&str, &str)], request: &[(&str, &str)], expected: bool| {
+        let key = key(vary, stored);
+        assert_eq!(key.matches(&fields(request)), expected, "{key:?} {request:?}");
+        if key.is_empty() {
+            assert_eq!(VariantKey::is_empty_for(&fields(request)), expected, "{request:?}");
+        }
+    };
+    for name in RETARGETING {
+        let (said, upper) = (&[(name, "evil")][..], name.to_ascii_uppercase());
+        check("", said, &[], false);
+        check("", said, said, true);
+        check("", said, &[(&upper, "evil")], true);
+        check("", said, &[(name, "other")], false);
+        check("", &[], said, false);
+        check("a", &[("a", "1")], &[("a", "1"), (name, "evil")], false);
+        check("a", &[("a", "1"), (name, "evil")], &[("a", "1"), (name, "evil")], true);
+        check(name, said, said, true);
+        check(name, &[], &[], true);
+    }
+    check("", &[], &[("X-Forwarded-For", "127.0.0.1"), ("X-Requested-With", "a"), ("From", "b")], true);
 }
