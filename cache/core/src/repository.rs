@@ -327,6 +327,17 @@ impl Repository {
         drop(removed);
     }
 
+    /// A fetch cannot be joined any more, unless somebody reads it. Says whether it is so: under the shard's lock, so that
+    /// nobody joins in between.
+    fn leave_if_unread(&self, fill: &Arc<Fill>) -> bool {
+        let mut shard = self.index.write(fill.hash());
+        let is_unread = !fill.has_readers();
+        let removed = is_unread.then(|| shard.remove_fill(fill));
+        drop(shard);
+        drop(removed);
+        is_unread
+    }
+
     /// Stores a whole response and ends its fetch, both at once for whoever looks.
     fn store(
         &self,

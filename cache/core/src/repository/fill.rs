@@ -259,6 +259,10 @@ impl Fill {
         is_for_it.then(|| flow.add_reader(self, false))
     }
 
+    pub(super) fn has_readers(&self) -> bool {
+        self.flow.lock().has_readers()
+    }
+
     /// The reader of the client whose request fetches.
     pub(super) fn first_reader(self: &Arc<Self>) -> FillReader {
         self.flow.lock().add_reader(self, true)

@@ -268,12 +268,16 @@ impl Arriving<'_> {
             if poll_fn(|cx| lead.poll_demand(cx)).await == Demand::Nobody
                 && !is_worth_finishing(&lead, length)
             {
-                return lead.abort(FillError::Unwanted);
+                match lead.abandon() {
+                    Ok(()) => return,
+                    Err(joined) => lead = joined,
+                }
             }
             match next_piece(&mut exchange, &mut lead, length).await {
-                Ok(Some(piece)) => lead.append(&piece),
-                Ok(None) => break,
-                Err(error) => return lead.abort(error),
+                Piece::Bytes(piece) => lead.append(&piece),
+                Piece::End => break,
+                Piece::Failed(error) => return lead.abort(error),
+                Piece::Unwanted => {}
             }
         }
         let trailers = exchange.trailers().cloned().unwrap_or_default();
@@ -310,18 +314,27 @@ impl Arriving<'_> {
     }
 }
 
-/// The next piece of the body; gives up waiting for it when nobody wants it any more.
-async fn next_piece(
-    exchange: &mut Exchange<NoBody>,
-    lead: &mut FillLead,
-    length: Option<u64>,
-) -> Result<Option<Bytes>, FillError> {
+/// What waiting for the next piece of a body came to.
+enum Piece {
+    Bytes(Bytes),
+    End,
+    Failed(FillError),
+    /// Nobody waits for it any more.
+    Unwanted,
+}
+
+/// The next piece of the body; stops waiting for it when nobody wants it any more.
+async fn next_piece(exchange: &mut Exchange<NoBody>, lead: &mut FillLead, length: Option<u64>) -> Piece {
     poll_fn(|cx| {
         if let Poll::Ready(piece) = exchange.poll_piece(cx) {
-            return Poll::Ready(piece.map_err(|error| fill_error(&error)));
+            return Poll::Ready(match piece {
+                Ok(Some(bytes)) => Piece::Bytes(bytes),
+                Ok(None) => Piece::End,
+                Err(error) => Piece::Failed(fill_error(&error)),
+            });
         }
         if lead.poll_abandoned(cx).is_ready() && !is_worth_finishing(lead, length) {
-            return Poll::Ready(Err(FillError::Unwanted));
+            return Poll::Ready(Piece::Unwanted);
         }
         Poll::Pending
     })

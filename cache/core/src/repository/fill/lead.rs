@@ -177,6 +177,18 @@ impl FillLead {
         wake(wakers);
     }
 
+    /// Gives the fetch up because nobody reads it.
+    ///
+    /// # Errors
+    /// Itself, to go on with, when somebody does: a fetch can be joined until the moment it is given up.
+    pub fn abandon(self) -> Result<(), Self> {
+        if !self.repository.leave_if_unread(&self.fill) {
+            return Err(self);
+        }
+        self.abort(FillError::Unwanted);
+        Ok(())
+    }
+
     /// The response will not be whole: readers see the error after the bytes that came, and nothing is stored.
     pub fn abort(self, error: FillError) {
         self.fail(error);

@@ -287,6 +287,24 @@ fn the_lead_notices_when_nobody_reads_any_more() {
 }
 
 #[test]
+fn a_fetch_is_given_up_only_while_nobody_reads_it() {
+    let repository = repository(1 << 20);
+    let (mut lead, first) = lead(&repository, KEY);
+    head(&mut lead, None);
+    lead.append(b"begun");
+    drop(first);
+    // Somebody joins after the lead saw that nobody reads, and before it gives up.
+    let mut late = follow(&repository, KEY);
+    let mut lead = lead.abandon().expect_err("somebody reads");
+    lead.append(b" and ended");
+    assert_eq!(read_on(&mut late), (b"begun and ended".to_vec(), None));
+    drop(late);
+    assert!(lead.abandon().is_ok());
+    assert!(matches!(join(&repository, KEY), Join::Lead(..)));
+    check_empty(&repository);
+}
+
+#[test]
 fn a_waiting_reader_is_woken_by_every_step() {
     let repository = repository(1 << 20);
     let bell = Arc::new(Bell::default());
