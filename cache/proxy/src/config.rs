@@ -31,7 +31,7 @@ pub use net::{Cidr, Listen, OriginUrl};
 pub use overrides::Overrides;
 pub use period::Period;
 pub use problem::{ConfigError, Problem};
-pub use reload::{Reload, diff};
+pub use reload::{Reload, diff, merged};
 pub use size::ByteSize;
 pub use spelling::Misspelt;
 

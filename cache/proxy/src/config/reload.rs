@@ -34,6 +34,27 @@ pub fn diff(old: &Config, new: &Config) -> Reload {
     reload
 }
 
+/// What runs after a reload: the new configuration, but for the keys that take a restart, which stay as they are.
+pub fn merged(old: &Config, new: &Config) -> Config {
+    let (old, mut merged) = (table(old), table(new));
+    for key in KEYS.iter().filter(|key| key.reload == Reloaded::Restart) {
+        set(&mut merged, key.name, value(&old, key.name).cloned());
+    }
+    merged.try_into().expect("every value comes from a checked configuration")
+}
+
+fn set(table: &mut Table, key: &str, value: Option<Value>) {
+    match (key.split_once('.'), value) {
+        (Some((section, rest)), value) => {
+            if let Some(Value::Table(section)) = table.get_mut(section) {
+                set(section, rest, value);
+            }
+        }
+        (None, Some(value)) => drop(table.insert(key.to_owned(), value)),
+        (None, None) => drop(table.remove(key)),
+    }
+}
+
 /// The configuration as TOML values.
 pub(super) fn table(config: &Config) -> Table {
     Table::try_from(config).expect("every value of a checked configuration has a TOML form")
@@ -78,5 +99,21 @@ mod tests {
             new.policy = "lru".to_owned();
         };
         check(several, &["policy", "clients"], &["metrics", "workers"]);
+    }
+
+    #[test]
+    fn what_takes_a_restart_stays_as_it_is() {
+        let reverse = "http://192.0.2.7:8080".parse().ok();
+        let old = Config { reverse, ..Config::default() };
+        let mut new = Config { memory: ByteSize::mib(1), ..Config::default() };
+        new.limits.connections += 1;
+        new.metrics = Some(([127, 0, 0, 1], 9301).into());
+        new.deadlines.idle = Period::secs(1);
+        let merged = merged(&old, &new);
+        let mut expected = old.clone();
+        (expected.memory, expected.deadlines.idle) = (new.memory, new.deadlines.idle);
+        assert_eq!(merged, expected);
+        assert_eq!(super::merged(&old, &old), old);
+        assert_eq!(diff(&old, &merged).needs_restart, Vec::<&str>::new());
     }
 }

@@ -44,15 +44,14 @@ impl Reloading {
     pub fn reload(&self, config: Config) -> Result<Reload, ReloadError> {
         let old = self.shared.settings.load_full();
         let reload = config::diff(&old.config, &config);
-        if reload.applies("policy") {
-            self.engine.use_policy(&config.policy, Reevaluate::default(), "reload")?;
-        }
-        let log = self.log.lock().reopen(&config.access_log, log_settings(&config));
-        if let Err(source) = log {
-            if reload.applies("policy") {
-                self.engine.use_policy(&old.config.policy, Reevaluate::default(), "reload, taken back")?;
-            }
-            return Err(ReloadError::Log { target: config.access_log.to_string(), source });
+        let config = config::merged(&old.config, &config);
+        // First what may fail and can be taken back unseen.
+        self.reopen(&config)?;
+        if reload.applies("policy")
+            && let Err(error) = self.engine.use_policy(&config.policy, Reevaluate::default(), "reload")
+        {
+            self.reopen(&old.config)?;
+            return Err(error.into());
         }
         let repository = &self.shared.repository;
         repository.set_limit(config.memory.0);
@@ -62,5 +61,10 @@ impl Reloading {
         }
         self.shared.settings.store(Arc::new(Settings::new(config, &self.shared.own)));
         Ok(reload)
+    }
+
+    fn reopen(&self, config: &Config) -> Result<(), ReloadError> {
+        let opened = self.log.lock().reopen(&config.access_log, log_settings(config));
+        opened.map_err(|source| ReloadError::Log { target: config.access_log.to_string(), source })
     }
 }
