@@ -49,6 +49,9 @@ pub const LISTEN_BACKLOG: i32 = 4096;
 /// Pause after a connection could not be accepted.
 pub const ACCEPT_BACK_OFF: core::time::Duration = core::time::Duration::from_millis(50);
 
+/// Time connections have to notice that the worker ends.
+pub const BREAK_OFF_MAX: core::time::Duration = core::time::Duration::from_secs(1);
+
 /// Time a closed connection's client has to read the last reply.
 pub const LINGER: core::time::Duration = core::time::Duration::from_secs(2);
 

@@ -73,8 +73,12 @@ pub(crate) async fn connection(worker: Rc<Worker>, stream: TcpStream, peer: Sock
         counted_bytes = received_bytes;
         match after {
             After::Next => {}
-            After::Linger => return client.connection.linger(LINGER).await,
+            After::Linger => {
+                let _ = worker.drain.until_over(client.connection.linger(LINGER)).await;
+                return;
+            }
             After::Close => return,
+            After::Reset => return client.connection.reset(),
             After::Upgraded(upgraded) => return client.carry_upgraded(*upgraded).await,
             After::Tunnel(wanted) => return client.tunnel(*wanted).await,
         }
@@ -84,16 +88,26 @@ pub(crate) async fn connection(worker: Rc<Worker>, stream: TcpStream, peer: Sock
 impl Client {
     /// Reads the next request; none when the client closes, or when the server drains and nothing has been sent.
     async fn read_request(&mut self, settings: &Settings) -> Result<Option<RequestHead>, ReadError> {
-        let deadlines = &settings.config.deadlines;
+        let (limits, deadlines) = (&settings.head_limits, &settings.config.deadlines);
         let Self { connection, worker, .. } = self;
-        let request = connection.read_request(&settings.head_limits, deadlines.idle.0, deadlines.header.0);
-        let mut request = pin!(request);
-        poll_fn(|cx| match request.as_mut().poll(cx) {
-            // The bell woke us, or it rang before: what has not come by now is not waited for.
-            Poll::Pending if worker.drain.has_rung() => Poll::Ready(Ok(None)),
-            polled => polled,
-        })
-        .await
+        let request = {
+            let mut request = pin!(connection.read_request(limits, deadlines.idle.0, deadlines.header.0));
+            poll_fn(|cx| match request.as_mut().poll(cx) {
+                // The bell woke us, or it rang before.
+                Poll::Pending if worker.drain.has_rung() => Poll::Ready(None),
+                polled => polled.map(Some),
+            })
+            .await
+        };
+        match request {
+            Some(request) => request,
+            // A request that has begun is waited for, none that has not.
+            None if connection.has_read_ahead() => {
+                let rest = connection.read_request(limits, deadlines.header.0, deadlines.header.0);
+                worker.drain.until_over(rest).await.unwrap_or(Ok(None))
+            }
+            None => Ok(None),
+        }
     }
 
     /// Answers one request and accounts for it.
@@ -105,7 +119,9 @@ impl Client {
             Route::Tunnel(wanted) => return After::Tunnel(Box::new(wanted)),
             Route::Own(own) => return self.answer_own(own, started).await,
         };
-        let account = self.serve(settings, &request).await;
+        let worker = self.worker.clone();
+        let account = worker.drain.until_over(self.serve(settings, &request)).await;
+        let account = account.unwrap_or_else(Account::broken_off);
         self.record(&request, &account, sent_before);
         account.after
     }

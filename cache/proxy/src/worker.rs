@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use crate::drain::DrainBell;
-use crate::limits::ACCEPT_BACK_OFF;
+use crate::limits::{ACCEPT_BACK_OFF, BREAK_OFF_MAX};
 use crate::log::WorkerLog;
 use crate::metrics::WorkerMetrics;
 use crate::origin::{Happening, Origins};
@@ -57,6 +57,8 @@ pub(crate) fn run(
         }
         worker.drain.ring();
         drained(&worker).await;
+        // What is still going on is broken off, and its log lines are written. A second is time enough to be told.
+        let _ = tokio::time::timeout(BREAK_OFF_MAX, worker.drain.end()).await;
     });
 }
 
@@ -106,15 +108,22 @@ async fn accept(worker: Rc<Worker>, socket: TcpListener) {
         }
     };
     let mut phase = worker.phase.clone();
+    let mut is_short = false;
     loop {
         tokio::select! {
             biased;
             _ = phase.wait_for(|phase| *phase != Phase::Serve) => return,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => serve_or_close(&worker, stream, peer),
+                Ok((stream, peer)) => {
+                    is_short = false;
+                    serve_or_close(&worker, stream, peer);
+                }
                 // Out of descriptors or memory. Those in use will be freed; accepting again at once would only spin.
                 Err(error) => {
-                    report::warning(format_args!("cannot accept a connection: {error}"));
+                    // Said once each time it begins: it would be said twenty times a second, where the disk may be short too.
+                    if !core::mem::replace(&mut is_short, true) {
+                        report::warning(format_args!("cannot accept connections: {error}"));
+                    }
                     tokio::time::sleep(ACCEPT_BACK_OFF).await;
                 }
             },

@@ -202,6 +202,12 @@ impl Connection {
         !matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
+    /// Breaks the connection off: the peer sees an error, even where a close would be the end of a message.
+    pub fn reset(self) {
+        // Where it cannot be had, the peer sees a close: no worse than nothing.
+        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).ok();
+    }
+
     /// Closes so that the peer gets to read the last answer: our side first, then whatever it still sends is read and
     /// thrown away for at most `patience` (RFC 9112 section 9.6). Closing at once with bytes unread would reset the
     /// connection and could take the answer with it.

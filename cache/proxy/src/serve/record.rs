@@ -36,6 +36,8 @@ pub(super) enum After {
     Linger,
     /// It is closed at once: it is broken, or must be seen to be.
     Close,
+    /// It is broken off, so that the client cannot take what it has for the whole.
+    Reset,
     /// It becomes a tunnel.
     Tunnel(Box<WantedTunnel>),
     /// It has become a tunnel: the origin's end, and what came from there already.
@@ -72,6 +74,11 @@ impl Account {
     pub(super) fn gone(result: ResultCode) -> Self {
         let outcome = Outcome { result, collapsed: false, ending: Ending::Aborted };
         Self { outcome, ..Self::none() }
+    }
+
+    /// Time was up before it was answered to the end.
+    pub(super) fn broken_off() -> Self {
+        Self { after: After::Reset, ..Self::gone(ResultCode::Miss) }
     }
 
     /// A stored response was sent, or it was tried.

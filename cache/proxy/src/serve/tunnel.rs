@@ -2,6 +2,7 @@
 //! It does not look at the bytes. Used for CONNECT and, after a 101, for upgraded connections.
 
 use std::cell::Cell;
+use std::future::Future;
 use std::io;
 use std::time::Duration;
 
@@ -34,10 +35,14 @@ impl Client {
     /// Opens a tunnel and carries bytes until it ends; the connection ends with it.
     pub(super) async fn tunnel(mut self, wanted: WantedTunnel) {
         let origin = Origin::new(wanted.authority.host(), wanted.authority.port());
-        let (mut upstream, peer) = match self.worker.origins.connect(&origin).await {
-            Ok(connected) => connected,
-            Err(error) => return self.refuse_tunnel(&wanted, Refusal::from(&error)).await,
+        let worker = self.worker.clone();
+        let (mut upstream, peer) = match worker.drain.until_over(worker.origins.connect(&origin)).await {
+            Some(Ok(connected)) => connected,
+            Some(Err(error)) => return self.refuse_tunnel(&wanted, Refusal::from(&error)).await,
+            None => return self.record_line(&wanted.line(), &Account::gone(ResultCode::Tunnel), 0),
         };
+        // As on the client's side: what is meant to go out goes out. Without it a tunnel is slower, not wrong.
+        upstream.set_nodelay(true).ok();
         let sent_before = self.connection.bytes_out();
         self.out.clear();
         self.out.extend_from_slice(b"HTTP/1.1 200 Connection established\r\n\r\n");
@@ -89,7 +94,7 @@ impl Worker {
     /// [`join`], counted.
     async fn carry(&self, client: &mut TcpStream, origin: &mut TcpStream, idle: Duration) -> Carried {
         self.metrics().tunnels_opened.increment();
-        let carried = join(client, origin, idle).await;
+        let carried = join(client, origin, idle, self.drain.over()).await;
         let metrics = self.metrics();
         metrics.tunnels_closed.increment();
         metrics.received_bytes.add(carried.to_origin);
@@ -122,8 +127,13 @@ pub(crate) struct Carried {
 }
 
 /// Joins two connections. A close of one end is passed on as a half-close, so that the other direction can finish; an
-/// error of either ends both, as does `idle` without a byte in either direction.
-pub(crate) async fn join(client: &mut TcpStream, origin: &mut TcpStream, idle: Duration) -> Carried {
+/// error of either ends both, as does `idle` without a byte in either direction, and what is waited for with `until`.
+async fn join(
+    client: &mut TcpStream,
+    origin: &mut TcpStream,
+    idle: Duration,
+    until: impl Future<Output = ()>,
+) -> Carried {
     let to_client = Cell::new(0);
     let to_origin = Cell::new(0);
     let (client_read, client_write) = client.split();
@@ -149,6 +159,7 @@ pub(crate) async fn join(client: &mut TcpStream, origin: &mut TcpStream, idle: D
         // However the copying ended, what was carried is what there is to say.
         _ = both => {}
         () = silence => {}
+        () = until => {}
     }
     Carried { to_client: to_client.get(), to_origin: to_origin.get() }
 }
@@ -167,6 +178,8 @@ async fn copy(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, carried: &Cell<u64>
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use super::*;
 
     async fn pair() -> (TcpStream, TcpStream) {
@@ -178,7 +191,7 @@ mod tests {
     #[tokio::test]
     async fn bytes_and_half_closes_pass_both_ways() {
         let ((mut client, mut inner), (mut outer, mut origin)) = (pair().await, pair().await);
-        let tunnel = async { join(&mut inner, &mut outer, Duration::from_secs(60)).await };
+        let tunnel = async { join(&mut inner, &mut outer, Duration::from_secs(60), pending()).await };
         let ends = async {
             client.write_all(b"question").await.unwrap();
             client.shutdown().await.unwrap();
@@ -198,6 +211,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_tunnel_ends() {
         let ((_client, mut inner), (mut outer, _origin)) = (pair().await, pair().await);
-        assert_eq!(join(&mut inner, &mut outer, Duration::from_secs(60)).await, Carried::default());
+        let carried = join(&mut inner, &mut outer, Duration::from_secs(60), pending()).await;
+        assert_eq!(carried, Carried::default());
     }
 }
