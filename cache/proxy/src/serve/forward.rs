@@ -157,10 +157,11 @@ fn ending_of(sent: &Result<(), Broken>) -> Ending {
     }
 }
 
-/// The length of the content that a response to HEAD describes and does not have.
-fn declared_length(request: &Request, head: &ResponseHead) -> Option<u64> {
-    let length = head.fields.first("content-length").filter(|_| request.method == Method::Head)?;
-    str::from_utf8(length).ok()?.parse().ok()
+/// The length that a response to HEAD gives to the content it does not have.
+fn declared(head: &ResponseHead) -> Delimited {
+    let length =
+        head.fields.first("content-length").and_then(|value| str::from_utf8(value).ok()?.parse().ok());
+    length.map_or(Delimited::NoBody, Delimited::Length)
 }
 
 /// What a response means for what is stored: unsafe methods invalidate (RFC 9111 section 4.4), HEAD freshens or
@@ -252,10 +253,10 @@ impl Down<'_> {
         reply: &Reply<'_>,
     ) -> Came {
         let request = reply.request;
-        let length = head.body.known().or_else(|| declared_length(request, &head));
         let delimited = match head.status {
-            101 => Delimited::NoBody,
-            status => Delimited::of(request.version, status, length),
+            101 | 204 => Delimited::NoBody,
+            _ if !request.wants_content() => declared(&head),
+            status => Delimited::of(request.version, status, head.body.known()),
         };
         let has_body = request.wants_content() && !head.body.is_empty();
         self.put_head(&head, reply, delimited, exchange.is_upload_done());

@@ -182,7 +182,8 @@ impl Client {
         fetched: &Fetched,
     ) -> Account {
         let collapsed = part.progress.is_none();
-        let is_stored = fetched.sharing == Sharing::Stored;
+        let uncacheable = part.progress.as_ref().and_then(|progress| progress.uncacheable.get());
+        let is_stored = fetched.sharing == Sharing::Stored && uncacheable.is_none();
         let handling = Handling::Forwarded {
             reason: why.forward(),
             status: Some(fetched.status),
@@ -191,7 +192,6 @@ impl Client {
         };
         let now = self.worker.shared.clock.wall();
         let age = fetched.facts.current_age(now);
-        let uncacheable = part.progress.as_ref().and_then(|progress| progress.uncacheable.get());
         let told = Told {
             handling,
             age: (age > 0).then_some(age),
