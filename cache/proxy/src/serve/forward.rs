@@ -22,7 +22,7 @@ use super::client::Client;
 use super::fetch;
 use super::own::{Asked, Refusal};
 use super::record::{Account, After, ending};
-use super::reply::{Delimited, Persistence, ReplyHead, Told};
+use super::reply::{Delimited, Persistence, ReplyHead, Told, put_interim};
 use super::request::Request;
 use crate::http1::chunked::{self, CHUNK_END, ChunkStart};
 use crate::http1::io::Writing;
@@ -236,10 +236,7 @@ impl Down<'_> {
                 return Ok(head);
             }
             if version == Version::Http11 {
-                self.out.clear();
-                write::status_line(self.out, head.status, &head.reason);
-                write::fields(self.out, &head.fields);
-                write::end(self.out);
+                put_interim(self.out, &head);
                 self.flush(b"").await?;
             }
         }

@@ -17,10 +17,10 @@ use super::client::Client;
 use super::fetch::{self, Progress};
 use super::own::{Asked, Refusal};
 use super::record::{Account, After, ending, hit_code};
-use super::reply::{Delimited, ReplyHead, Told};
+use super::reply::{Delimited, ReplyHead, Told, put_interim};
 use super::request::Request;
 use super::stream::Broken;
-use crate::http1::{Version, write};
+use crate::http1::Version;
 use crate::log::{Ending, Hierarchy, Outcome, ResultCode};
 use crate::server::Settings;
 
@@ -118,10 +118,7 @@ impl Client {
             }
             let heads = told.map(|progress| progress.interim.take()).unwrap_or_default();
             for head in heads.iter().filter(|_| request.version == Version::Http11) {
-                self.out.clear();
-                write::status_line(&mut self.out, head.status, &head.reason);
-                write::fields(&mut self.out, &head.fields);
-                write::end(&mut self.out);
+                put_interim(&mut self.out, head);
                 if self.send_head_with(b"").await.is_err() {
                     return Waited::ClientGone;
                 }

@@ -35,8 +35,6 @@ pub(super) enum Refusal {
     Method,
     /// A target that names no host, sent to a forward proxy.
     NotAbsolute,
-    /// There is no `Host` to tell which site is meant.
-    NoHost,
     /// A scheme this proxy does not fetch.
     Scheme,
     /// It has been here before.
@@ -51,8 +49,10 @@ pub(super) enum Refusal {
     TimedOut,
     /// The origin's answer is not HTTP, or broke off before its head was whole.
     BadResponse,
-    /// The client's body did not come whole, or not in time.
+    /// The client's body did not come whole.
     BadBody,
+    /// The client's body did not come in time.
+    SlowBody,
     /// The request is malformed.
     Bad(BadMessage),
     /// The client was too slow to send it.
@@ -77,7 +77,8 @@ impl From<&FetchError> for Refusal {
             FetchError::ResolveFailed(_) => Self::Unresolved,
             FetchError::Denied { reason, .. } => Self::Denied(*reason),
             FetchError::ConnectFailed { .. } => Self::Unreachable,
-            FetchError::TimedOut(crate::origin::Phase::Upload) | FetchError::Upload(_) => Self::BadBody,
+            FetchError::TimedOut(crate::origin::Phase::Upload) => Self::SlowBody,
+            FetchError::Upload(_) => Self::BadBody,
             FetchError::TimedOut(_) => Self::TimedOut,
             FetchError::BadResponse(_) | FetchError::ClosedEarly | FetchError::Io(_) => Self::BadResponse,
         }
@@ -104,7 +105,7 @@ impl Refusal {
     fn kind(self) -> ErrorKind {
         match self {
             Self::Denied(_) => ErrorKind::AccessDenied,
-            Self::Target(_) | Self::NotAbsolute | Self::NoHost => ErrorKind::InvalidUrl,
+            Self::Target(_) | Self::NotAbsolute => ErrorKind::InvalidUrl,
             Self::Method | Self::Scheme => ErrorKind::UnsupportedRequest,
             Self::Loop => ErrorKind::ForwardingLoop,
             Self::OnlyIfCached => ErrorKind::OnlyIfCachedMiss,
@@ -119,7 +120,7 @@ impl Refusal {
                 505 => ErrorKind::UnsupportedVersion,
                 _ => ErrorKind::InvalidRequest,
             },
-            Self::TooSlow => ErrorKind::RequestTimeout,
+            Self::SlowBody | Self::TooSlow => ErrorKind::RequestTimeout,
         }
     }
 
@@ -138,7 +139,6 @@ impl Refusal {
             Self::Target(error) => error.as_str(),
             Self::Bad(reason) => reason.as_str(),
             Self::NotAbsolute => "A proxy needs the whole URL, with scheme and host.",
-            Self::NoHost => "The request has no Host.",
             Self::Scheme => "This proxy fetches http only; https goes through CONNECT.",
             Self::Method => "The method cannot be used here.",
             Self::Loop => "The request has been through this proxy before.",
@@ -148,6 +148,7 @@ impl Refusal {
             Self::TimedOut => "The host did not answer in time.",
             Self::BadResponse => "The host's answer was malformed or broke off.",
             Self::BadBody => "The request's content did not come whole.",
+            Self::SlowBody => "The request's content did not come in time.",
             Self::TooSlow => "The request did not come in time.",
         }
     }
@@ -160,11 +161,11 @@ impl Refusal {
             | Self::Unreachable
             | Self::TimedOut
             | Self::BadResponse
-            | Self::BadBody => ResultCode::Miss,
+            | Self::BadBody
+            | Self::SlowBody => ResultCode::Miss,
             Self::Target(_)
             | Self::Method
             | Self::NotAbsolute
-            | Self::NoHost
             | Self::Scheme
             | Self::Bad(_)
             | Self::TooSlow => ResultCode::None,
@@ -224,6 +225,7 @@ impl Client {
             }
             Content::Answer(content_type, body) => {
                 let mut fields = Fields::new();
+                fields.push("Date", date::format(self.worker.shared.clock.wall()));
                 if content_type.is_empty() {
                     fields.push("Allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE, CONNECT");
                 } else {
@@ -232,7 +234,9 @@ impl Client {
                 (ResultCode::None, Sending { status: 200, fields, body: body.into() })
             }
         };
-        let persistence = self.persistence_of(own.head.is_persistent && own.head.body.is_empty());
+        // What follows a CONNECT was meant for the tunnel: never for us, and never to be read as the next request.
+        let is_over = own.head.method == Method::Connect || !own.head.body.is_empty();
+        let persistence = self.persistence_of(own.head.is_persistent && !is_over);
         let is_head = own.head.method.as_str() == "HEAD";
         let sent = self.send_sending(own.head.version, is_head, &sending, None, persistence).await;
         let account = Account {
@@ -275,6 +279,7 @@ impl Client {
             ReadError::Timeout => (Some(Refusal::TooSlow), AccessRecord::NO_REQUEST),
             // Nothing was asked: there is nothing to answer or to log.
             ReadError::IdleTimeout => return After::Close,
+            ReadError::Io(_) if !self.connection.has_read_ahead() => return After::Close,
             ReadError::ClosedEarly | ReadError::Io(_) => (None, AccessRecord::NO_REQUEST),
         };
         let mut account = Account::none();
@@ -364,10 +369,10 @@ impl Client {
             Refusal::Target(error) => metrics.bad_requests.increment(error.as_str()),
             Refusal::Method
             | Refusal::NotAbsolute
-            | Refusal::NoHost
             | Refusal::Scheme
             | Refusal::Loop
             | Refusal::BadBody
+            | Refusal::SlowBody
             | Refusal::TooSlow => metrics.bad_requests.increment(refusal.kind().as_str()),
             // Counted where they happened, or no fault of anybody's.
             Refusal::OnlyIfCached

@@ -5,9 +5,10 @@ use std::io::{self, IoSlice};
 
 use cnn_core::fields::Fields;
 use cnn_core::rfc9111::cache_status::{self, CacheStatus, Handling};
+use cnn_core::rfc9111::hop;
 
 use super::client::Client;
-use crate::http1::{Version, write};
+use crate::http1::{ResponseHead, Version, write};
 use crate::server::Shared;
 
 /// How the body of a reply is delimited (RFC 9112 section 6).
@@ -123,6 +124,18 @@ fn write_told(out: &mut Vec<u8>, pseudonym: &str, told: &Told<'_>) {
         CacheStatus { cache: pseudonym, handling: told.handling, ttl: told.ttl, detail: told.detail };
     member.write(out);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Puts together an interim response (1xx) as it is passed on: without what belongs to the hop before, and without
+/// anything about a body, which it never has.
+pub(super) fn put_interim(out: &mut Vec<u8>, head: &ResponseHead) {
+    let mut fields = head.fields.clone();
+    hop::remove_hop_by_hop(&mut fields);
+    fields.remove("content-length");
+    out.clear();
+    write::status_line(out, head.status, &head.reason);
+    write::fields(out, &fields);
+    write::end(out);
 }
 
 impl Client {

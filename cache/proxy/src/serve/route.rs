@@ -50,7 +50,8 @@ impl Client {
     }
 
     fn way(&self, settings: &Settings, head: &RequestHead, started: Tick) -> Result<Way, Refusal> {
-        let is_reverse = settings.config.reverse.is_some();
+        let reverse = settings.config.reverse.as_ref();
+        let is_reverse = reverse.is_some();
         if hop::has_passed(&head.fields, &self.worker.shared.pseudonym) {
             return Err(Refusal::Loop);
         }
@@ -62,11 +63,17 @@ impl Client {
                 return Ok(Way::Own(OwnReply::options(head)));
             }
             Form::Absolute => Target::absolute(&head.target, String::new())?,
-            Form::Origin if is_reverse => {
-                let host = head.fields.first("host").ok_or(Refusal::NoHost)?;
-                Target::origin(Scheme::Http, host, &head.target, String::new())?
+            Form::Origin => {
+                let origin = reverse.ok_or(Refusal::NotAbsolute)?;
+                match head.fields.first("host") {
+                    Some(host) => Target::origin(Scheme::Http, host, &head.target, String::new())?,
+                    // Only HTTP/1.0 may leave it out, as health checks do: then there is only the origin to be meant.
+                    None => {
+                        let host = origin.authority();
+                        Target::origin(Scheme::Http, host.as_bytes(), &head.target, String::new())?
+                    }
+                }
             }
-            Form::Origin => return Err(Refusal::NotAbsolute),
         };
         if is_reverse {
             settings.access.client(self.address)?;
