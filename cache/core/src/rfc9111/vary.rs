@@ -84,7 +84,7 @@ impl VariantKey {
         mut names: SmallVec<[&'a [u8]; VARY_NAMES_MAX]>,
         request: &'a Fields,
     ) -> Result<Self, VaryError> {
-        for (name, _) in request.iter().filter(|(name, _)| is_retargeting(name)) {
+        for (name, _) in request.iter().filter(|&field| is_retargeting(field)) {
             if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 names.push(name);
             }
@@ -108,7 +108,7 @@ impl VariantKey {
     /// nothing.
     pub fn matches(&self, request: &Fields) -> bool {
         let has = |name: &[u8]| self.names().any(|known| known.eq_ignore_ascii_case(name));
-        self.has_values_of(request) && request.iter().all(|(name, _)| !is_retargeting(name) || has(name))
+        self.has_values_of(request) && request.iter().all(|field| !is_retargeting(field) || has(field.0))
     }
 
     /// Whether the request has the same values in every field that the key has.
@@ -130,7 +130,7 @@ impl VariantKey {
     /// Whether a key without fields matches a request with these: it does unless a field is part of every key.
     #[inline]
     pub fn is_empty_for(request: &Fields) -> bool {
-        !request.iter().any(|(name, _)| is_retargeting(name))
+        !request.iter().any(is_retargeting)
     }
 
     /// Whether the response does not vary.
@@ -193,12 +193,25 @@ impl VariantKey {
     }
 }
 
-/// Whether a field is part of every key. Asked of every field of every request for something stored: the first byte and
+/// Whether a field is part of every key. Asked of every field of every request for something stored: the first bytes and
 /// the length decide nearly always.
-fn is_retargeting(name: &[u8]) -> bool {
-    matches!(name, [b'x' | b'X', b'-', ..] | [b'f' | b'F', b'r' | b'R', ..])
-        && matches!(name.len(), 6 | 12..=18)
-        && RETARGETING.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+fn is_retargeting((name, value): (&[u8], &[u8])) -> bool {
+    match name {
+        [b'x' | b'X', b'-', ..] | [b'f' | b'F', b'r' | b'R', ..] => {
+            matches!(name.len(), 6 | 12..=18)
+                && RETARGETING.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+        }
+        // RFC 7239. Mostly it only says for whom, which differs from client to client and means no other target.
+        [b'f' | b'F', b'o' | b'O', ..] => name.eq_ignore_ascii_case(b"forwarded") && names_target(value),
+        _ => false,
+    }
+}
+
+/// Whether a value of `Forwarded` says a host or a scheme.
+fn names_target(value: &[u8]) -> bool {
+    ["host", "proto"].iter().any(|parameter| {
+        value.windows(parameter.len()).any(|part| part.eq_ignore_ascii_case(parameter.as_bytes()))
+    })
 }
 
 /// Gives the normal form of a field's value, piece by piece, to `take` until that returns false; returns whether it

@@ -84,4 +84,11 @@ fn fields_that_say_another_target_are_part_of_every_key() {
         check(name, &[], &[], true);
     }
     check("", &[], &[("X-Forwarded-For", "127.0.0.1"), ("X-Requested-With", "a"), ("From", "b")], true);
+    let forwarded = |value| [("Forwarded", value)];
+    check("", &[], &forwarded("for=192.0.2.1;by=a"), true);
+    check("", &[], &forwarded("for=192.0.2.1;HOST=evil"), false);
+    check("", &[], &forwarded("for=192.0.2.1, for=b;proto=https"), false);
+    check("", &forwarded("host=a"), &forwarded("host=a"), true);
+    check("", &forwarded("host=a"), &forwarded("host=b"), false);
+    check("", &forwarded("host=a"), &forwarded("for=a"), false);
 }
