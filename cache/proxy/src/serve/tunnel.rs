@@ -36,7 +36,7 @@ impl Client {
     pub(super) async fn tunnel(mut self, wanted: WantedTunnel) {
         let origin = Origin::new(wanted.authority.host(), wanted.authority.port());
         let worker = self.worker.clone();
-        let (mut upstream, peer) = match worker.drain.until_over(worker.origins.connect(&origin)).await {
+        let (upstream, peer) = match worker.drain.until_over(worker.origins.connect(&origin)).await {
             Some(Ok(connected)) => connected,
             Some(Err(error)) => return self.refuse_tunnel(&wanted, Refusal::from(&error)).await,
             None => return self.record_line(&wanted.line(), &Account::gone(ResultCode::Tunnel), 0),
@@ -57,11 +57,10 @@ impl Client {
         let Self { connection, worker, address, patience, .. } = self;
         if is_open {
             account.outcome.ending = Ending::Complete;
-            let (mut stream, early) = connection.into_parts();
             // What the client sent before it had our word belongs to the tunnel.
-            if upstream.write_all(&early).await.is_ok() {
-                bytes += worker.carry(&mut stream, &mut upstream, patience.tunnel_idle).await.to_client;
-            }
+            let client = End::from(connection.into_parts());
+            let origin = End::from((upstream, BytesMut::new()));
+            bytes += worker.carry(client, origin, patience.tunnel_idle).await.to_client;
         }
         worker.record(address, &wanted.line(), &account, bytes);
     }
@@ -76,23 +75,15 @@ impl Client {
 
 impl Client {
     /// Carries bytes of whatever protocol the client and the origin have changed to.
-    pub(super) async fn carry_upgraded(self, (mut upstream, from_origin): (TcpStream, BytesMut)) {
-        let idle = self.patience.tunnel_idle;
-        let worker = self.worker;
-        let (mut stream, from_client) = self.connection.into_parts();
-        let early = async {
-            stream.write_all(&from_origin).await?;
-            upstream.write_all(&from_client).await
-        };
-        if early.await.is_ok() {
-            worker.carry(&mut stream, &mut upstream, idle).await;
-        }
+    pub(super) async fn carry_upgraded(self, origin: (TcpStream, BytesMut)) {
+        let client = End::from(self.connection.into_parts());
+        self.worker.carry(client, End::from(origin), self.patience.tunnel_idle).await;
     }
 }
 
 impl Worker {
     /// [`join`], counted.
-    async fn carry(&self, client: &mut TcpStream, origin: &mut TcpStream, idle: Duration) -> Carried {
+    async fn carry(&self, client: End, origin: End, idle: Duration) -> Carried {
         self.metrics().tunnels_opened.increment();
         let carried = join(client, origin, idle, self.drain.over()).await;
         let metrics = self.metrics();
@@ -117,6 +108,19 @@ impl WantedTunnel {
     }
 }
 
+/// One end of a tunnel.
+struct End {
+    stream: TcpStream,
+    /// What came from it before there was a tunnel.
+    early: BytesMut,
+}
+
+impl From<(TcpStream, BytesMut)> for End {
+    fn from((stream, early): (TcpStream, BytesMut)) -> Self {
+        Self { stream, early }
+    }
+}
+
 /// What a tunnel carried until it ended, however it ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Carried {
@@ -128,20 +132,15 @@ pub(crate) struct Carried {
 
 /// Joins two connections. A close of one end is passed on as a half-close, so that the other direction can finish; an
 /// error of either ends both, as does `idle` without a byte in either direction, and what is waited for with `until`.
-async fn join(
-    client: &mut TcpStream,
-    origin: &mut TcpStream,
-    idle: Duration,
-    until: impl Future<Output = ()>,
-) -> Carried {
+async fn join(mut client: End, mut origin: End, idle: Duration, until: impl Future<Output = ()>) -> Carried {
     let to_client = Cell::new(0);
     let to_origin = Cell::new(0);
-    let (client_read, client_write) = client.split();
-    let (origin_read, origin_write) = origin.split();
+    let (client_read, client_write) = client.stream.split();
+    let (origin_read, origin_write) = origin.stream.split();
     let both = async {
         tokio::try_join!(
-            copy(origin_read, client_write, &to_client),
-            copy(client_read, origin_write, &to_origin),
+            copy(&origin.early, origin_read, client_write, &to_client),
+            copy(&client.early, client_read, origin_write, &to_origin),
         )
     };
     let silence = async {
@@ -164,7 +163,14 @@ async fn join(
     Carried { to_client: to_client.get(), to_origin: to_origin.get() }
 }
 
-async fn copy(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, carried: &Cell<u64>) -> io::Result<()> {
+async fn copy(
+    early: &[u8],
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    carried: &Cell<u64>,
+) -> io::Result<()> {
+    to.write_all(early).await?;
+    carried.set(early.len() as u64);
     let mut buffer = vec![0; TUNNEL_BUFFER_BYTES];
     loop {
         let length = from.read(&mut buffer).await?;
@@ -182,16 +188,17 @@ mod tests {
 
     use super::*;
 
-    async fn pair() -> (TcpStream, TcpStream) {
+    async fn pair(early: &str) -> (TcpStream, End) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (near, listener.accept().await.unwrap().0)
+        let outside = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let inside = listener.accept().await.unwrap().0;
+        (outside, End::from((inside, early.into())))
     }
 
     #[tokio::test]
     async fn bytes_and_half_closes_pass_both_ways() {
-        let ((mut client, mut inner), (mut outer, mut origin)) = (pair().await, pair().await);
-        let tunnel = async { join(&mut inner, &mut outer, Duration::from_secs(60), pending()).await };
+        let ((mut client, near), (mut origin, far)) = (pair("early ").await, pair("").await);
+        let tunnel = join(near, far, Duration::from_secs(60), pending());
         let ends = async {
             client.write_all(b"question").await.unwrap();
             client.shutdown().await.unwrap();
@@ -204,14 +211,14 @@ mod tests {
             (asked, answered)
         };
         let (carried, (asked, answered)) = tokio::join!(tunnel, ends);
-        assert_eq!((asked.as_str(), answered.as_str()), ("question", "the answer"));
-        assert_eq!(carried, Carried { to_client: 10, to_origin: 8 });
+        assert_eq!((asked.as_str(), answered.as_str()), ("early question", "the answer"));
+        assert_eq!(carried, Carried { to_client: 10, to_origin: 14 });
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_tunnel_ends() {
-        let ((_client, mut inner), (mut outer, _origin)) = (pair().await, pair().await);
-        let carried = join(&mut inner, &mut outer, Duration::from_secs(60), pending()).await;
+        let ((_client, near), (_origin, far)) = (pair("").await, pair("").await);
+        let carried = join(near, far, Duration::from_secs(60), pending()).await;
         assert_eq!(carried, Carried::default());
     }
 }
