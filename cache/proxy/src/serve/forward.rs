@@ -111,7 +111,7 @@ impl Client {
             peer,
             content_type: head.fields.first("content-type").map_or_else(Bytes::new, Bytes::copy_from_slice),
             after: match (&came.sent, upgraded) {
-                (Err(Broken::Origin(_)), _) if came.delimited == Delimited::Close => After::Reset,
+                (Err(_), _) if came.delimited == Delimited::Close => After::Reset,
                 (Err(_), _) => After::Close,
                 (Ok(()), Some((stream, early))) => After::Upgraded(Box::new((stream, early))),
                 (Ok(()), None)

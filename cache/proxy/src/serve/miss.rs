@@ -221,7 +221,7 @@ impl Client {
                 .first("content-type")
                 .map_or_else(Bytes::new, Bytes::copy_from_slice),
             after: match sent {
-                Err(Broken::Origin(_)) if delimited == Delimited::Close => After::Reset,
+                Err(_) if delimited == Delimited::Close => After::Reset,
                 Ok(()) if delimited == Delimited::Close => After::Linger,
                 _ => self.after(request, persistence, is_whole),
             },
