@@ -5,9 +5,7 @@
 //! ones more often, some asked for again; every body is checked. It fails when the resident memory exceeds 1.10 x the limit
 //! plus what the proxy takes empty, or a response fails.
 
-use std::sync::atomic::AtomicUsize;
-
-use cnn_support::load::{Document, DocumentOrigin, Outcome, Plan, run};
+use cnn_replay::live::{Document, DocumentOrigin, Outcome, Plan, run};
 use cnn_support::{Cnn, Launch, cnn_exe};
 
 const LIMIT_MIB: u64 = 256;
@@ -67,7 +65,7 @@ fn churn(bytes: u64) -> bool {
     println!("| most above empty, at most {OVER_LIMIT_MAX} x the limit | {ratio:.3} x |");
     let is_right = outcome.failed == 0 && outcome.wrong == 0 && ratio <= OVER_LIMIT_MAX;
     println!("{}", if is_right { "held" } else { "FAILED" });
-    outcome.failures.iter().for_each(|failure| println!("{failure}"));
+    outcome.failures.iter().for_each(|(failure, count)| println!("{failure}: {count}"));
     is_right
 }
 
@@ -102,7 +100,7 @@ fn start(origin: &DocumentOrigin, memory: u64) -> Cnn {
     launch.flag("--memory", format!("{memory}B")).flag("--workers", 1).start()
 }
 
-fn load(cnn: &Cnn, connections: usize, next: impl FnMut() -> Option<Document>) -> Outcome {
+fn load(cnn: &Cnn, connections: usize, mut next: impl FnMut() -> Option<Document>) -> Outcome {
     let plan = Plan {
         to: cnn.address(),
         before_path: "",
@@ -110,10 +108,9 @@ fn load(cnn: &Cnn, connections: usize, next: impl FnMut() -> Option<Document>) -
         connections,
         processor: None,
         checks_content: true,
-        phase: &AtomicUsize::new(0),
-        phases: 1,
+        mark: &|| 0,
     };
-    run(&plan, next).expect("the proxy accepts")
+    run(&plan, || next().map(Into::into), |_| ()).expect("the proxy accepts")
 }
 
 fn mib(bytes: u64) -> f64 {

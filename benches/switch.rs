@@ -11,8 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use cnn_support::histogram::Histogram;
-use cnn_support::load::{Document, DocumentOrigin, Outcome, Plan, run};
+use cnn_replay::live::{Document, DocumentOrigin, Histogram, Outcome, Plan, run};
 use cnn_support::{Cnn, Launch, cnn_exe};
 use serde_json::{Value, json};
 
@@ -58,7 +57,7 @@ fn main() {
         Arc::new(launch.flag("--memory", format!("{memory}B")).flag("--workers", 1).log_to_file().start());
 
     let mut number = 0;
-    let fill = load(&cnn, load_processor, &AtomicUsize::new(0), || {
+    let (fill, _) = load(&cnn, load_processor, &AtomicUsize::new(0), || {
         number += 1;
         (number <= documents as u64).then_some(Document { bytes: BODY_BYTES, number: number - 1 })
     });
@@ -76,7 +75,7 @@ fn main() {
         }
     });
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-    let outcome = load(&cnn, load_processor, &phase, || {
+    let (outcome, latency) = load(&cnn, load_processor, &phase, || {
         seed ^= seed << 13;
         seed ^= seed >> 7;
         seed ^= seed << 17;
@@ -86,7 +85,7 @@ fn main() {
     let switches = switching.join().expect("the switching thread reports");
     let (after, fetched) = (cnn.status("documents"), origin.requests() - fetched);
     let policy = cnn.json(&["status"])["policy"].as_str().unwrap_or_default().to_owned();
-    report(&switches, &outcome);
+    report(&switches, &latency);
 
     println!("\n| must hold | seen |\n| --- | --- |");
     println!(
@@ -111,7 +110,13 @@ fn main() {
     }
 }
 
-fn load(cnn: &Cnn, processor: usize, phase: &AtomicUsize, next: impl FnMut() -> Option<Document>) -> Outcome {
+/// What came of the load, and its latency by phase.
+fn load(
+    cnn: &Cnn,
+    processor: usize,
+    phase: &AtomicUsize,
+    mut next: impl FnMut() -> Option<Document>,
+) -> (Outcome, [Histogram; 2]) {
     let plan = Plan {
         to: cnn.address(),
         before_path: "",
@@ -119,10 +124,15 @@ fn load(cnn: &Cnn, processor: usize, phase: &AtomicUsize, next: impl FnMut() -> 
         connections: CONNECTIONS,
         processor: Some(processor),
         checks_content: true,
-        phase,
-        phases: 2,
+        mark: &|| 0,
     };
-    run(&plan, next).expect("the proxy accepts")
+    let mut latency = [Histogram::default(), Histogram::default()];
+    let outcome = run(
+        &plan,
+        || next().map(Into::into),
+        |answer| latency[phase.load(Ordering::Relaxed)].add(answer.took_ns),
+    );
+    (outcome.expect("the proxy accepts"), latency)
 }
 
 /// Switches through all pairs and shares as evenly as the count allows; between windows as long a time without.
@@ -185,15 +195,15 @@ fn name_of(policy: &Value) -> String {
     policy["name"].as_str().unwrap_or_default().to_owned()
 }
 
-fn report(switches: &Switches, outcome: &Outcome) {
+fn report(switches: &Switches, latency: &[Histogram; 2]) {
     let micros = |histogram: &Histogram, share: f64| histogram.quantile(share) as f64 / 1000.0;
     println!("\n| latency at full load | requests | median | p99 | p99.9 |\n| --- | --- | --- | --- | --- |");
     for (name, phase) in [("without switches", QUIET), ("while switching", SWITCHING)] {
-        let seen = &outcome.latency[phase];
+        let seen = &latency[phase];
         let [half, most, nearly_all] = [0.5, 0.99, 0.999].map(|share| micros(seen, share));
         println!("| {name} | {} | {half:.0} us | {most:.0} us | {nearly_all:.0} us |", seen.count());
     }
-    let slower = micros(&outcome.latency[SWITCHING], 0.999) / micros(&outcome.latency[QUIET], 0.999);
+    let slower = micros(&latency[SWITCHING], 0.999) / micros(&latency[QUIET], 0.999);
     let [handover, prepare] = [&switches.handover_us, &switches.prepare_us].map(|all| {
         let mut all = all.clone();
         all.sort_by(f64::total_cmp);

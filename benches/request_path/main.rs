@@ -9,9 +9,8 @@ mod policies;
 mod servers;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicUsize;
 
-use cnn_support::load::{Document, DocumentOrigin, Outcome, Plan, run};
+use cnn_replay::live::{Document, DocumentOrigin, Outcome, Plan, run};
 use servers::{PROCESSOR, Server};
 
 const CONNECTIONS: usize = 64;
@@ -146,11 +145,10 @@ fn load(server: &Server, processor: usize, size: &Size, mut numbers: impl Iterat
         connections: CONNECTIONS,
         processor: Some(processor),
         checks_content: false,
-        phase: &AtomicUsize::new(0),
-        phases: 1,
+        mark: &|| 0,
     };
-    let next = || numbers.next().map(|number| Document { bytes: size.bytes, number });
-    let outcome = run(&plan, next).unwrap_or_else(|error| panic!("{}: {error}", server.name));
+    let next = || numbers.next().map(|number| Document { bytes: size.bytes, number }.into());
+    let outcome = run(&plan, next, |_| ()).unwrap_or_else(|error| panic!("{}: {error}", server.name));
     assert_eq!(outcome.failed, 0, "{}: {:?}", server.name, outcome.failures);
     outcome
 }

@@ -3,7 +3,7 @@
 //! The measure is `fifo`, which is told of no hits and never evicts here, so its hits are those of a cache without any
 //! replacement. The policies take turns within each round; readings cover all threads, the one that orders documents included.
 
-use cnn_support::load::DocumentOrigin;
+use cnn_replay::live::DocumentOrigin;
 use serde_json::{Value, json};
 
 use crate::servers::Server;

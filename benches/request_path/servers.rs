@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use cnn_support::process::{cpu_ns, cpu_ns_of_tree};
+use cnn_replay::live::process::{cpu_ns, cpu_ns_of_tree};
 use cnn_support::{Cnn, Launch, cnn_exe};
 use tempfile::TempDir;
 

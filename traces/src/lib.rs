@@ -9,6 +9,7 @@
 //! in the form that a replay wants, with objects numbered from 0 in the order of their first appearance. The replay runs
 //! board, executor and policies of `cnn-core` on the trace's clock and never reads another.
 
+pub mod live;
 pub mod record;
 pub mod replay;
 pub mod trace;

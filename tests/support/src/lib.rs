@@ -10,9 +10,7 @@
 
 pub mod client;
 pub mod gate;
-pub mod histogram;
 pub mod http;
-pub mod load;
 pub mod origin;
 pub mod process;
 pub mod proxy;

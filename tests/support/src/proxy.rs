@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::DEADLINE;
 use crate::client::{Connection, ask_unix, get};
 use crate::http::Reply;
-use crate::process::{Memory, cpu_ns, memory};
+use crate::process::{Memory, memory};
 
 /// How to start the proxy. Unless told otherwise: forward role, one listener and the admin socket of its own, one worker,
 /// destinations on loopback allowed.
@@ -317,12 +317,6 @@ impl Cnn {
     #[must_use]
     pub fn memory(&self) -> Memory {
         memory(self.pid())
-    }
-
-    /// Its processor time so far in nanoseconds, user and system.
-    #[must_use]
-    pub fn cpu_ns(&self) -> u64 {
-        cpu_ns(self.pid())
     }
 }
 

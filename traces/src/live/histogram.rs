@@ -5,6 +5,8 @@
 pub struct Histogram {
     buckets: Vec<u64>,
     count: u64,
+    sum: u64,
+    most: u64,
 }
 
 /// Each doubling is cut into this many buckets, as a power of two.
@@ -12,7 +14,7 @@ const FINENESS: u32 = 5;
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { buckets: vec![0; (64 - FINENESS as usize) << FINENESS], count: 0 }
+        Self { buckets: vec![0; (64 - FINENESS as usize) << FINENESS], count: 0, sum: 0, most: 0 }
     }
 }
 
@@ -21,12 +23,26 @@ impl Histogram {
     pub fn add(&mut self, nanoseconds: u64) {
         self.buckets[bucket(nanoseconds)] += 1;
         self.count += 1;
+        self.sum = self.sum.saturating_add(nanoseconds);
+        self.most = self.most.max(nanoseconds);
     }
 
     /// How many were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Their exact mean in nanoseconds; 0 of none.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        if self.count == 0 { 0.0 } else { self.sum as f64 / self.count as f64 }
+    }
+
+    /// The longest, in nanoseconds.
+    #[must_use]
+    pub fn most(&self) -> u64 {
+        self.most
     }
 
     /// The duration that this share (0 to 1) of all does not exceed, in nanoseconds, up to 1/32 too high; 0 of none.
@@ -37,7 +53,7 @@ impl Histogram {
         for (number, count) in self.buckets.iter().enumerate() {
             below += count;
             if below >= rank.max(1) {
-                return highest(number);
+                return highest(number).min(self.most);
             }
         }
         0
@@ -46,6 +62,8 @@ impl Histogram {
     /// Counts everything that another one counted.
     pub fn merge(&mut self, other: &Self) {
         self.count += other.count;
+        self.sum = self.sum.saturating_add(other.sum);
+        self.most = self.most.max(other.most);
         for (own, others) in self.buckets.iter_mut().zip(&other.buckets) {
             *own += others;
         }
@@ -90,8 +108,9 @@ mod tests {
         assert_eq!(all.quantile(0.5) / 16, 500 / 16);
         assert_eq!(all.quantile(0.999) / 32, 999 / 32);
         assert_eq!(Histogram::default().quantile(0.5), 0);
+        assert_eq!((all.mean(), all.most(), all.quantile(1.0)), (500.5, 1000, 1000));
         let mut twice = all.clone();
         twice.merge(&all);
-        assert_eq!((twice.count(), twice.quantile(0.5)), (2000, all.quantile(0.5)));
+        assert_eq!((twice.count(), twice.mean(), twice.quantile(0.5)), (2000, 500.5, all.quantile(0.5)));
     }
 }
