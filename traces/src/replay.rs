@@ -6,18 +6,35 @@
 //!             | stops: ends of windows, switches, whatever an observer asks for
 //! ```
 //!
-//! Nothing here reads a clock but what fills [`outcome::Timing`], which is kept apart from everything that must come out
+//! Nothing here reads a clock but what fills [`Timing`], which is kept apart from everything that must come out
 //! the same on any machine. Nothing here writes: reports are made from [`Outcome`]s.
 
-pub mod agreement;
-pub mod cell;
-pub mod curve;
-pub mod outcome;
-pub mod sweep;
+mod accounting;
+mod agreement;
+mod cache;
+mod cell;
+mod curve;
+mod latency;
+mod observer;
+mod outcome;
+mod policy;
+mod run;
+mod schedule;
+mod sweep;
+#[cfg(test)]
+mod testing;
+mod timeline;
 
-pub use agreement::{Aspect, Counted, Counting, Matrix};
-pub use cell::{Cell, Unit};
-pub use cnn_core::policy::Traffic;
+pub use accounting::{Accounting, BadSize, METADATA_BYTES, Room, Size, working_set};
+pub use agreement::{Aspect, Counted, Counting, Matrix, ORIGINS_MAX};
+pub use cell::{BadUnit, Cell, Unit};
+pub use cnn_core::policy::{Reevaluate, Traffic};
 pub use curve::{Curve, Point, Sampling};
-pub use outcome::{Interval, Intervals, Mark, Outcome, Response, Timing, What, Window};
+pub use latency::Latency;
+pub use observer::{NEVER, Observer, RunError, Stop};
+pub use outcome::{BLOCKS, Interval, Intervals, Mark, Outcome, Response, Timing, What, Window};
+pub use policy::{Policy, UnknownPolicy, split_list};
+pub use run::{Options, observed, run};
+pub use schedule::{At, BadSwitch, Planned, Schedule};
 pub use sweep::{Carry, Effect, Sweep, Way};
+pub use timeline::Timeline;

@@ -89,6 +89,7 @@ pub struct Trace {
     origins: Vec<String>,
     unique_bytes: u64,
     bytes: u64,
+    has_logged: bool,
 }
 
 /// Rows read from a file at once.
@@ -135,6 +136,11 @@ impl Trace {
         self.bytes
     }
 
+    /// Whether any request says what the cache that wrote the log did ([`Flags::HAS_LOGGED`]).
+    pub fn has_logged(&self) -> bool {
+        self.has_logged
+    }
+
     /// Calls `each` with the requests from number `from` on, in order, some thousands at a time, until it says false.
     ///
     /// # Errors
@@ -179,6 +185,7 @@ pub struct TraceBuilder {
     origins: Vec<String>,
     unique_bytes: u64,
     bytes: u64,
+    has_logged: bool,
 }
 
 impl TraceBuilder {
@@ -195,6 +202,7 @@ impl TraceBuilder {
             origins: Vec::new(),
             unique_bytes: 0,
             bytes: 0,
+            has_logged: false,
         }
     }
 
@@ -230,6 +238,7 @@ impl TraceBuilder {
         self.waiting.push(row);
         self.len += 1;
         self.bytes = self.bytes.saturating_add(row.size);
+        self.has_logged |= row.flags & Flags::HAS_LOGGED != 0;
         if self.waiting.len() >= self.rows_in_memory_max {
             self.spill()?;
         }
@@ -270,6 +279,7 @@ impl TraceBuilder {
             origins: self.origins,
             unique_bytes: self.unique_bytes,
             bytes: self.bytes,
+            has_logged: self.has_logged,
         })
     }
 }

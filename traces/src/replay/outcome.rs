@@ -41,7 +41,7 @@ pub struct Outcome {
     pub span_us: u64,
     /// Estimated response times; `None` where there is nothing to estimate them from (bounds).
     pub response: Option<Response>,
-    /// Confidence intervals by blocks of the trace; `None` when it has fewer requests than blocks.
+    /// Confidence intervals by blocks of the trace; `None` when it is too short for two, and for bounds.
     pub intervals: Option<Intervals>,
     /// The course of the run, oldest window first: at most a few hundred windows of equally many requests, the last one
     /// shorter. Empty for bounds.

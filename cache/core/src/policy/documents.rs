@@ -264,6 +264,11 @@ impl Documents {
         self.row(slot).map_or_else(|| blank(slot, kind, flags), |row| row.event(slot, kind, flags))
     }
 
+    /// Bytes the document is charged.
+    pub fn size(&self, slot: Slot) -> u64 {
+        self.row(slot).map_or(0, |row| row.size.load(Relaxed))
+    }
+
     /// Times the document was used.
     pub fn uses(&self, slot: Slot) -> u32 {
         self.row(slot).map_or(0, |row| row.uses.load(Relaxed))

@@ -1,0 +1,182 @@
+//! A cache of one size under one policy: what becomes of one request.
+//!
+//! The index is an array: objects are numbered densely, so finding a document is one load. All that decides is the
+//! engine's: columns, executor, orders.
+
+use cnn_core::policy::{Direct, Document, PrepareError, Slot};
+use cnn_core::time::Tick;
+
+use super::accounting::{Accounting, Room};
+use super::latency::Latency;
+use super::policy::Policy;
+use crate::{Flags, Row, Trace};
+
+/// No slot: the object is not in the cache.
+const NONE: Slot = Slot::MAX;
+
+/// A request for which a stored document is of no use.
+const NOT_FROM_STORE: u32 = Flags::RELOAD | Flags::UNSTORABLE | Flags::CHANGED;
+
+/// The cache.
+// Invariants: (1) slot_of[object_of[slot]] == slot for every slot in use; (2) used is the sum of the sizes of all
+// documents in the engine, at most the capacity between two requests.
+pub(super) struct Cache<'a> {
+    trace: &'a Trace,
+    engine: Direct,
+    slot_of: Vec<Slot>,
+    object_of: Vec<u32>,
+    accounting: Accounting,
+    capacity: u64,
+    largest: u64,
+    used: u64,
+    evictions: u64,
+    not_admitted: u64,
+}
+
+impl<'a> Cache<'a> {
+    /// An empty cache of `capacity` units for a trace.
+    pub(super) fn new(
+        trace: &'a Trace,
+        policy: &Policy,
+        capacity: u64,
+        accounting: Accounting,
+    ) -> Result<Self, PrepareError> {
+        let objects = trace.objects().len();
+        Ok(Self {
+            trace,
+            engine: Direct::new(policy.prepare(capacity, objects.max(1))?, objects),
+            slot_of: vec![NONE; objects],
+            object_of: Vec::new(),
+            accounting,
+            capacity,
+            largest: accounting.largest(capacity),
+            used: 0,
+            evictions: 0,
+            not_admitted: 0,
+        })
+    }
+
+    /// What one request comes to: whether it is answered from the cache.
+    #[inline]
+    pub(super) fn request(&mut self, row: &Row) -> bool {
+        self.engine.set_now(Tick(row.time_us));
+        let slot = self.slot_of[row.object as usize];
+        if slot != NONE && row.flags & NOT_FROM_STORE == 0 {
+            self.engine.hit(slot);
+            return true;
+        }
+        self.miss(row, slot);
+        false
+    }
+
+    /// Brings what some requests will look at nearer; what it returns means nothing.
+    #[inline]
+    pub(super) fn fetch(&self, rows: &[Row]) -> u64 {
+        let columns = self.engine.columns();
+        let slots = rows.iter().map(|row| self.slot_of[row.object as usize]).filter(|&slot| slot != NONE);
+        slots.map(|slot| columns.size(slot)).fold(0, u64::wrapping_add)
+    }
+
+    fn miss(&mut self, row: &Row, slot: Slot) {
+        if row.flags & Flags::UNSTORABLE != 0 {
+            self.not_admitted += 1;
+            return;
+        }
+        if slot != NONE {
+            // A reload or another version: what was stored goes, and its history with it.
+            self.forget(slot);
+        }
+        let charge = self.accounting.charge(row.size);
+        if charge > self.largest {
+            self.not_admitted += 1;
+            return;
+        }
+        while self.accounting.room == Room::Before && self.used > self.capacity - charge {
+            self.evict();
+        }
+        self.store(row, charge);
+        while self.used > self.capacity {
+            self.evict();
+        }
+    }
+
+    fn store(&mut self, row: &Row, charge: u64) {
+        let object = &self.trace.objects()[row.object as usize];
+        let now = Tick(row.time_us);
+        let document = Document {
+            hash: object.hash,
+            size: charge,
+            created: now,
+            last_used: now,
+            fresh_until: Tick(u64::MAX),
+            uses: 1,
+            ttfb_us: 0,
+            fetch_us: Latency::logged_us(row).unwrap_or(0),
+            origin: object.origin,
+            path_class: 0,
+            status: self.trace.facts()[row.facts as usize].status,
+            mime: object.mime,
+        };
+        let slot = self.engine.insert(&document).expect("there are as many slots as objects");
+        let index = slot as usize;
+        if index >= self.object_of.len() {
+            self.object_of.resize(index + 1, 0);
+        }
+        self.object_of[index] = row.object;
+        self.slot_of[row.object as usize] = slot;
+        self.used += charge;
+    }
+
+    fn evict(&mut self) {
+        let event = self.engine.evict().expect("a cache in use has a victim");
+        self.slot_of[self.object_of[event.slot as usize] as usize] = NONE;
+        self.used -= event.size;
+        self.evictions += 1;
+    }
+
+    fn forget(&mut self, slot: Slot) {
+        self.used -= self.engine.columns().size(slot);
+        self.engine.remove(slot);
+        self.slot_of[self.object_of[slot as usize] as usize] = NONE;
+    }
+
+    /// Begins again with an empty cache under this policy.
+    pub(super) fn flush(&mut self, policy: &Policy) -> Result<(), PrepareError> {
+        let objects = self.slot_of.len();
+        self.engine = Direct::new(policy.prepare(self.capacity, objects.max(1))?, objects);
+        self.slot_of.fill(NONE);
+        self.used = 0;
+        Ok(())
+    }
+
+    /// The engine, for switches and questions.
+    pub(super) fn engine(&mut self) -> &mut Direct {
+        &mut self.engine
+    }
+
+    /// Slots there can ever be: as many as objects.
+    pub(super) fn slots_max(&self) -> usize {
+        self.slot_of.len().max(1)
+    }
+
+    pub(super) const fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Units in use.
+    pub(super) const fn used(&self) -> u64 {
+        self.used
+    }
+
+    pub(super) const fn documents(&self) -> u64 {
+        self.engine.len() as u64
+    }
+
+    pub(super) const fn evictions(&self) -> u64 {
+        self.evictions
+    }
+
+    pub(super) const fn not_admitted(&self) -> u64 {
+        self.not_admitted
+    }
+}
