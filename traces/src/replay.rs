@@ -32,6 +32,7 @@ pub use cnn_core::policy::{Reevaluate, Traffic};
 pub use curve::{Curve, Point, Sampling};
 pub use latency::Latency;
 pub use observer::{NEVER, Observer, RunError, Stop};
+pub(crate) use outcome::mean_and_reach;
 pub use outcome::{BLOCKS, Interval, Intervals, Mark, Outcome, Response, Timing, What, Window};
 pub use policy::{Policy, UnknownPolicy, split_list};
 pub use run::{Options, observed, run};

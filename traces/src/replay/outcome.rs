@@ -120,12 +120,18 @@ const STUDENT: [f64; BLOCKS - 1] = [
 ];
 
 fn interval(ratios: &[f64]) -> Option<Interval> {
-    let freedom = ratios.len().checked_sub(1).filter(|&freedom| freedom > 0)?;
-    let count = ratios.len() as f64;
-    let mean = ratios.iter().sum::<f64>() / count;
-    let variance = ratios.iter().map(|ratio| (ratio - mean).powi(2)).sum::<f64>() / freedom as f64;
-    let reach = STUDENT[(freedom - 1).min(STUDENT.len() - 1)] * (variance / count).sqrt();
+    let (mean, reach) = mean_and_reach(ratios)?;
     Some(Interval { low: (mean - reach).max(0.0), high: (mean + reach).min(1.0) })
+}
+
+/// The mean of independent samples, and how far its 95 % confidence interval reaches to either side; `None` with fewer
+/// than two. Of more than [`BLOCKS`] the interval is a little wide.
+pub(crate) fn mean_and_reach(samples: &[f64]) -> Option<(f64, f64)> {
+    let freedom = samples.len().checked_sub(1).filter(|&freedom| freedom > 0)?;
+    let count = samples.len() as f64;
+    let mean = samples.iter().sum::<f64>() / count;
+    let variance = samples.iter().map(|sample| (sample - mean).powi(2)).sum::<f64>() / freedom as f64;
+    Some((mean, STUDENT[(freedom - 1).min(STUDENT.len() - 1)] * (variance / count).sqrt()))
 }
 
 /// A stretch of requests.
