@@ -11,9 +11,7 @@ mod policy;
 mod purge;
 mod serve;
 mod status;
-mod table;
 mod top;
-mod units;
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write as _};
@@ -22,6 +20,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use cnn_proxy::admin::client::AskError;
 use cnn_proxy::admin::command;
+use cnn_replay::report::{table, units};
 
 const ERROR: u8 = 2;
 const TRY_LATER: u8 = 75;

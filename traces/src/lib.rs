@@ -12,6 +12,7 @@
 pub mod live;
 pub mod record;
 pub mod replay;
+pub mod report;
 pub mod trace;
 
 pub use record::{Name, Record};

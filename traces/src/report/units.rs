@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// `1234567` as `1,234,567`.
-pub(super) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -16,13 +16,13 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// `1 worker`, `2 workers`
-pub(super) fn plural(number: u64, what: &str) -> String {
+pub fn plural(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {what}{plural}", count(number))
 }
 
 /// `253755392` as `242.0 MiB`.
-pub(super) fn bytes(number: u64) -> String {
+pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if number < 1024 {
         return format!("{number} B");
@@ -39,7 +39,7 @@ pub(super) fn bytes(number: u64) -> String {
 }
 
 /// A time in microseconds as `41 us`, `1.2 ms`, `3.4 s`.
-pub(super) fn micros(number: u64) -> String {
+pub fn micros(number: u64) -> String {
     match number {
         0..1_000 => format!("{number} us"),
         1_000..1_000_000 => format!("{:.1} ms", number as f64 / 1e3),
@@ -48,7 +48,7 @@ pub(super) fn micros(number: u64) -> String {
 }
 
 /// A time in seconds as `12 s`, `5 min 3 s`, `3 h 12 min`, `4 d 1 h`: the two largest units.
-pub(super) fn secs(number: u64) -> String {
+pub fn secs(number: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
     let Some(first) = UNITS.iter().position(|&(size, _)| number >= size) else { return "0 s".to_owned() };
     let (size, unit) = UNITS[first];
@@ -62,12 +62,12 @@ pub(super) fn secs(number: u64) -> String {
 }
 
 /// A ratio from 0 to 1 as `61.3 %`.
-pub(super) fn percent(ratio: f64) -> String {
+pub fn percent(ratio: f64) -> String {
     format!("{:.1} %", ratio * 100.0)
 }
 
 /// The same for one that may not be known: `-`.
-pub(super) fn percent_or_dash(ratio: Option<f64>) -> String {
+pub fn percent_or_dash(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| "-".to_owned(), percent)
 }
 

@@ -3,39 +3,49 @@
 
 /// How a column is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Align {
+enum Align {
     /// Words.
     Left,
     /// Numbers.
     Right,
 }
 
-use Align::{Left, Right};
-
-/// A table under construction; rows with fewer cells than there are columns leave the rest empty.
-pub(super) struct Table<const N: usize> {
-    aligns: [Align; N],
-    rows: Vec<[String; N]>,
+/// A table under construction.
+#[derive(Clone, Debug)]
+pub struct Table {
+    aligns: Vec<Align>,
+    rows: Vec<Vec<String>>,
 }
 
-impl<const N: usize> Table<N> {
+impl Table {
     /// A table with these column heads; a head that starts with `>` is of a column of numbers.
-    pub(super) fn new(heads: [&str; N]) -> Self {
-        let aligns = heads.map(|head| if head.starts_with('>') { Right } else { Left });
-        Self { aligns, rows: vec![heads.map(|head| head.trim_start_matches('>').to_owned())] }
+    pub fn new<'a>(heads: impl IntoIterator<Item = &'a str>) -> Self {
+        let heads: Vec<&str> = heads.into_iter().collect();
+        let align = |head: &&str| if head.starts_with('>') { Align::Right } else { Align::Left };
+        let aligns = heads.iter().map(align).collect();
+        Self {
+            aligns,
+            rows: vec![heads.iter().map(|head| head.trim_start_matches('>').to_owned()).collect()],
+        }
     }
 
-    pub(super) fn row(&mut self, cells: [String; N]) {
+    /// Adds a row, with as many cells as there are heads.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        let cells: Vec<String> = cells.into_iter().collect();
+        debug_assert_eq!(cells.len(), self.aligns.len(), "a cell for each head");
         self.rows.push(cells);
     }
 
-    pub(super) fn render(&self) -> String {
-        let width =
-            |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: [usize; N] = std::array::from_fn(width);
+    /// The table as text: columns two blanks apart, no blanks at the ends of lines.
+    pub fn render(&self) -> String {
+        let cell = |row: &'_ Vec<String>, column: usize| row.get(column).cloned().unwrap_or_default();
+        let width = |column| self.rows.iter().map(|row| cell(row, column).chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..self.aligns.len()).map(width).collect();
         let mut text = String::new();
         for row in &self.rows {
-            let cells: Vec<String> = (0..N).map(|n| pad(&row[n], widths[n], self.aligns[n])).collect();
+            let padded = widths.iter().zip(&self.aligns).enumerate();
+            let cells: Vec<String> =
+                padded.map(|(column, (width, align))| pad(&cell(row, column), *width, *align)).collect();
             text.push_str(cells.join("  ").trim_end());
             text.push('\n');
         }
@@ -45,13 +55,13 @@ impl<const N: usize> Table<N> {
 
 fn pad(cell: &str, width: usize, align: Align) -> String {
     match align {
-        Left => format!("{cell:<width$}"),
-        Right => format!("{cell:>width$}"),
+        Align::Left => format!("{cell:<width$}"),
+        Align::Right => format!("{cell:>width$}"),
     }
 }
 
 /// Lines of `name  value`; those without a value are left out.
-pub(super) fn pairs<'a>(lines: impl IntoIterator<Item = (&'a str, Option<String>)>) -> String {
+pub fn pairs<'a>(lines: impl IntoIterator<Item = (&'a str, Option<String>)>) -> String {
     let lines: Vec<_> = lines.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     lines.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
