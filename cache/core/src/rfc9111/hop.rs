@@ -104,6 +104,15 @@ pub fn remove_hop_by_hop(fields: &mut Fields) {
     fields.retain(|name, _| !hop.has(name));
 }
 
+/// Removes the fields that `Connection` makes ones of this hop, and no others: from a request before anything is looked up
+/// for it. The origin does not see them, so they must not select a stored response either.
+pub fn remove_named(fields: &mut Fields) {
+    let hop = Hop::of(fields);
+    if !hop.named.is_empty() {
+        fields.retain(|name, _| !hop.names(name));
+    }
+}
+
 /// The fields of this hop in one message.
 pub(super) struct Hop {
     /// Those that `Connection` names besides the known ones; hardly ever any.
@@ -117,7 +126,11 @@ impl Hop {
     }
 
     pub(super) fn has(&self, name: &[u8]) -> bool {
-        is_hop_by_hop(name) || self.named.iter().any(|option| option.eq_ignore_ascii_case(name))
+        is_hop_by_hop(name) || self.names(name)
+    }
+
+    fn names(&self, name: &[u8]) -> bool {
+        self.named.iter().any(|option| option.eq_ignore_ascii_case(name))
     }
 }
 

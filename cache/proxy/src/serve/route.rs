@@ -43,6 +43,7 @@ impl Client {
             Err(refusal) => return Route::Own(OwnReply::refused(&head, refusal)),
         };
         let RequestHead { method, mut fields, version, body, is_persistent, .. } = head;
+        hop::remove_named(&mut fields);
         if let Some(left) = max_forwards {
             fields.set("Max-Forwards", left.to_string());
         }

@@ -41,6 +41,15 @@ fn what_connection_names_is_removed() {
 }
 
 #[test]
+fn what_connection_names_can_be_removed_by_itself() {
+    let mut fields: Fields =
+        [("Connection", "a, close, Host"), ("A", "1"), ("TE", "b"), ("Host", "c")].into_iter().collect();
+    remove_named(&mut fields);
+    let left: Vec<_> = fields.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
+    assert_eq!(left, ["Connection", "TE", "Host"]);
+}
+
+#[test]
 fn what_the_next_hop_rests_on_cannot_be_taken_away() {
     for name in END_TO_END {
         check_left(&[("Connection", name), (name, "x")], &[name]);
