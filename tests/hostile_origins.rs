@@ -2,7 +2,9 @@
 //!
 //! Not here: malformed answers (`smuggling.rs`), and what becomes of shared fetches (`fills.rs`).
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
 
 use cnn_support::{After, Cnn, Gate, Launch, Origin, cnn_exe};
 
@@ -96,4 +98,50 @@ fn cache_status_does_not_say_stored_of_what_is_not() {
     assert_eq!(reply.body.len(), 5000);
     let told = reply.field("cache-status").unwrap();
     assert!(told.contains("fwd=uri-miss") && !told.contains("stored"), "{told}");
+}
+
+/// A server that answers as soon as it has seen a head, and never reads what comes after it.
+fn hasty(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+                head.push(byte[0]);
+            }
+            let _ = stream.write_all(answer.as_bytes());
+            open.push(stream);
+        }
+    });
+    address
+}
+
+#[test]
+fn an_answer_before_the_whole_request_is_the_last_on_its_connection() {
+    let smuggled = Origin::fixed(&[], "smuggled");
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly",
+        "HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nearly",
+    ] {
+        let host = hasty(answer);
+        let cnn = start();
+        let body = format!("GET {} HTTP/1.1\r\nHost: a.test\r\n\r\n", smuggled.url("/smuggled"));
+        let mut client = cnn.connect();
+        client.send(format!(
+            "POST http://{host}/a HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        ));
+        let reply = client.reply("POST").unwrap();
+        assert_eq!((reply.text().as_str(), reply.field("connection")), ("early", Some("close")));
+        // Its body, which reads like a request, comes after the answer.
+        let _ = client.try_send(&body);
+        assert!(client.rest().is_empty());
+        // And the origin's connection, which still waits for that body, is not used for others.
+        let other = cnn.get(&format!("http://{host}/b"), &[]);
+        assert_eq!(other.text(), "early");
+    }
+    assert_eq!(smuggled.count("/smuggled"), 0);
 }

@@ -25,6 +25,7 @@ use crate::process::{Memory, memory};
 pub struct Launch {
     exe: PathBuf,
     arguments: Vec<String>,
+    denies_loopback: bool,
     config: Option<String>,
     open_files: Option<u32>,
     processor: Option<usize>,
@@ -37,11 +38,10 @@ impl Launch {
     /// The executable is what `cnn_exe!()` says.
     #[must_use]
     pub fn new(exe: impl Into<PathBuf>) -> Self {
-        let arguments = ["--allow-destination", "127.0.0.0/8"].map(str::to_owned).to_vec();
-        let exe = exe.into();
         Self {
-            exe,
-            arguments,
+            exe: exe.into(),
+            arguments: Vec::new(),
+            denies_loopback: false,
             config: None,
             open_files: None,
             processor: None,
@@ -56,6 +56,13 @@ impl Launch {
     pub fn flag(mut self, name: &str, value: impl ToString) -> Self {
         self.has_listener |= name == "--listen";
         self.arguments.extend([name.to_owned(), value.to_string()]);
+        self
+    }
+
+    /// Denies destinations on loopback, as it does when nothing is said.
+    #[must_use]
+    pub fn deny_loopback(mut self) -> Self {
+        self.denies_loopback = true;
         self
     }
 
@@ -119,6 +126,9 @@ impl Launch {
         }
         if !self.arguments.iter().any(|argument| argument == "--workers") {
             arguments.extend(["--workers", "1"].map(str::to_owned));
+        }
+        if !self.denies_loopback {
+            arguments.extend(["--allow-destination", "127.0.0.0/8"].map(str::to_owned));
         }
         arguments.extend(self.arguments);
 
