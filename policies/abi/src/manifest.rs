@@ -13,6 +13,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Key, Self::Score, Self::Hooks];
+
     /// The word for it in replies and tables.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,6 +38,9 @@ pub enum Goal {
 }
 
 impl Goal {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Hits, Self::Bytes, Self::Latency];
+
     /// The word for it in replies and tables.
     pub const fn as_str(self) -> &'static str {
         match self {
