@@ -23,7 +23,7 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "cnn-modules",
         may_use: &["cnn-abi", "cnn-core", "cnn-policies"],
-        alone_knows: &["wasmtime", "rhai", "cranelift-jit"],
+        alone_knows: &["wasmtime", "wasmparser", "rhai", "cranelift-jit"],
     },
     Crate {
         name: "cnn-proxy",
@@ -62,6 +62,9 @@ const NOT_IN_CORE: &[&str] = &[
     "SystemTime::now",
 ];
 
+/// The one file that may do what the compiler cannot check: it loads machine code.
+const LOADS_CODE: &str = "cache/modules/src/wasm/precompiled.rs";
+
 /// The longest file, in lines before its tests.
 const LINES_MAX: usize = 800;
 
@@ -79,12 +82,16 @@ fn arrows(manifests: &[Source]) -> Vec<String> {
         let Some(name) = manifest.get("package").and_then(|package| package.get("name")?.as_str()) else {
             continue;
         };
+        if path.starts_with("policies/guests/") {
+            // A workspace of its own, that no crate of ours depends on.
+            continue;
+        }
         let Some(known) = CRATES.iter().find(|known| known.name == name) else {
             complaints.push(format!("{path}: crate {name} is not in the table of arrows in tests/tidy.rs"));
             continue;
         };
         let inherits_lints = manifest.get("lints").and_then(|lints| lints.get("workspace")?.as_bool());
-        if inherits_lints != Some(true) {
+        if inherits_lints != Some(true) && !LOADS_CODE.starts_with(path.trim_end_matches("Cargo.toml")) {
             complaints.push(format!("{path}: has no `[lints] workspace = true`"));
         }
         let declared = manifest.get("dependencies").and_then(toml::Value::as_table);
@@ -96,6 +103,41 @@ fn arrows(manifests: &[Source]) -> Vec<String> {
             let owner = CRATES.iter().find(|other| other.alone_knows.contains(&dependency.as_str()));
             if let Some(owner) = owner.filter(|owner| owner.name != name) {
                 complaints.push(format!("{path}: only {} may depend on {dependency}", owner.name));
+            }
+        }
+    }
+    complaints
+}
+
+/// Complaints where the lints of the crate that loads code are not the workspace's with `unsafe_code` at `deny`, which
+/// one file can overrule, and where another file does, or does without saying why it is safe.
+fn unsafe_code_is_where_it_must_be(manifests: &[Source], rust: &[Source]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let lints = |path: &str, at: &[&str]| -> Option<toml::Table> {
+        let manifest: toml::Table = manifests.iter().find(|it| it.path == path)?.text.parse().ok()?;
+        at.iter().try_fold(manifest, |table, key| table.get(*key)?.as_table().cloned())
+    };
+    let folder = LOADS_CODE.split("src/").next().unwrap_or_default();
+    let mut expected = lints("Cargo.toml", &["workspace", "lints"]).unwrap_or_default();
+    if let Some(rust) = expected.get_mut("rust").and_then(toml::Value::as_table_mut) {
+        rust.insert("unsafe_code".to_owned(), "deny".into());
+    }
+    if lints(&format!("{folder}Cargo.toml"), &["lints"]) != Some(expected) {
+        complaints
+            .push(format!("{folder}Cargo.toml: its lints are not the workspace's with unsafe_code denied"));
+    }
+    // Spelt in two halves so that this file holds none of them.
+    const ALLOWED: &str = concat!("allow(unsafe", "_code");
+    const BLOCK: &str = concat!("uns", "afe {");
+    for Source { path, text } in rust {
+        if path != LOADS_CODE && text.contains(ALLOWED) {
+            complaints.push(format!("{path}: only {LOADS_CODE} may do what the compiler cannot check"));
+        }
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.contains(BLOCK)) {
+            let comment = lines[..number].iter().rev().take_while(|before| before.starts_with("//"));
+            if path == LOADS_CODE && !comment.clone().any(|before| before.starts_with("// SAFETY: ")) {
+                complaints.push(format!("{path}:{}: {line} without `// SAFETY:`", number + 1));
             }
         }
     }
@@ -248,6 +290,14 @@ fn crates_depend_only_along_the_arrows() {
 }
 
 #[test]
+fn what_the_compiler_cannot_check_is_in_one_file() {
+    // Guests are programs of their own, and without a standard library.
+    let rust: Vec<_> =
+        files(".rs").into_iter().filter(|source| !source.path.starts_with("policies/guests/")).collect();
+    assert_none(unsafe_code_is_where_it_must_be(&files("Cargo.toml"), &rust));
+}
+
+#[test]
 fn the_engine_has_no_sockets_clock_threads_or_files() {
     let core: Vec<_> =
         files(".rs").into_iter().filter(|source| source.path.starts_with("cache/core/src/")).collect();
@@ -315,6 +365,19 @@ mod on_bad_samples {
         check(arrows(&[source("a/Cargo.toml", "[package]\nname = 'cnn-abi'\n")]), "lints");
         check(arrows(&[source("a/Cargo.toml", "[package\n")]), "a/Cargo.toml");
         assert_none(arrows(&manifest("cnn-proxy", "cnn-core.workspace = true\ntokio.workspace = true")));
+    }
+
+    #[test]
+    fn code_that_cannot_be_checked_is_seen() {
+        let workspace = source("Cargo.toml", "[workspace.lints.rust]\nunsafe_code = 'forbid'\na = 'warn'\n");
+        let own = |lints: &str| source("cache/modules/Cargo.toml", &format!("[lints.rust]\n{lints}\n"));
+        let both = [workspace, own("unsafe_code = 'deny'\na = 'warn'")];
+        let bad = |path: &str, text: &str| unsafe_code_is_where_it_must_be(&both, &[source(path, text)]);
+        check(bad("a.rs", concat!("#![allow(unsafe", "_code)]")), "a.rs: only");
+        check(bad(LOADS_CODE, concat!("let a = uns", "afe { b() };")), "precompiled.rs:1");
+        assert_none(bad(LOADS_CODE, concat!("// SAFETY: b is.\nuns", "afe { b() };")));
+        let [workspace, _] = both;
+        check(unsafe_code_is_where_it_must_be(&[workspace, own("a = 'warn'")], &[]), "not the workspace's");
     }
 
     #[test]

@@ -1,0 +1,188 @@
+//! From a verified module to instances: compiled once, found again in memory or on disk, instantiated as often as it is
+//! wanted.
+//!
+//! Compiling takes a millisecond or two per KiB and is done by whoever calls, one at a time: callers are the threads of
+//! commands and of replays, never one that serves.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cnn_core::policy::{Kind, Manifest, Replacement, Settings};
+use moka::sync::Cache;
+use thiserror::Error;
+use wasmtime::{InstancePre, Linker, Module, StoreLimits};
+
+use crate::limits::COMPILED_BYTES_MAX;
+use crate::wasm::guest::{Guest, InstantiateError, Prepare};
+use crate::wasm::{self, Engines, Hooks, Key, Score};
+use crate::{CodeCache, Digest, Health, Verified};
+
+/// How calls of modules are bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metering {
+    /// By time: for a proxy.
+    Deadline,
+    /// By the number of instructions: for replays, which must give the same answer on any machine.
+    Fuel,
+}
+
+/// Where the compiled code of a module came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was compiled now.
+    Compiled,
+    /// It was in memory.
+    Memory,
+    /// It was on disk.
+    Disk,
+}
+
+/// Why a verified module cannot be loaded.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum LoadError {
+    /// The compiler refuses it.
+    #[error("cannot be compiled: {0}")]
+    Compile(String),
+}
+
+/// The host.
+pub struct Host {
+    engines: Arc<Engines>,
+    fingerprint: [u8; 32],
+    compiled: Cache<Digest, Compiled>,
+    code: Option<CodeCache>,
+    /// Held while compiling, so that one module is compiled at a time.
+    compiling: Mutex<()>,
+}
+
+/// A compiled module.
+#[derive(Clone)]
+struct Compiled {
+    pre: InstancePre<StoreLimits>,
+    bytes: u32,
+}
+
+/// A module, ready to be instantiated.
+#[derive(Clone)]
+pub struct Wasm {
+    verified: Arc<Verified>,
+    pre: InstancePre<StoreLimits>,
+    engines: Arc<Engines>,
+    origin: Origin,
+    code_bytes: u32,
+}
+
+/// A policy made of a module.
+pub struct Built {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// What the engine asks.
+    pub replacement: Replacement,
+    /// What it has done so far.
+    pub health: Arc<Health>,
+}
+
+impl Host {
+    /// A host that keeps compiled code in this directory, if any is given.
+    ///
+    /// # Errors
+    /// When the compiler does not support this machine.
+    pub fn new(metering: Metering, code: Option<CodeCache>) -> Result<Self, LoadError> {
+        let engines = Engines::new(metering).map_err(|error| LoadError::Compile(error.to_string()))?;
+        let compiled = Cache::builder()
+            .max_capacity(COMPILED_BYTES_MAX)
+            .weigher(|_, compiled: &Compiled| compiled.bytes)
+            .build();
+        let fingerprint = engines.fingerprint();
+        Ok(Self { engines: Arc::new(engines), fingerprint, compiled, code, compiling: Mutex::new(()) })
+    }
+
+    /// Makes a module ready: from memory, from disk, or by compiling it.
+    ///
+    /// # Errors
+    /// When it cannot be compiled.
+    pub fn load(&self, verified: Verified) -> Result<Wasm, LoadError> {
+        let digest = verified.digest();
+        let (compiled, origin) = match self.compiled.get(&digest) {
+            Some(compiled) => (compiled, Origin::Memory),
+            None => {
+                let _one = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+                match self.compiled.get(&digest) {
+                    Some(compiled) => (compiled, Origin::Memory),
+                    None => self.fetch_or_compile(&verified)?,
+                }
+            }
+        };
+        Ok(Wasm {
+            verified: Arc::new(verified),
+            pre: compiled.pre,
+            engines: Arc::clone(&self.engines),
+            origin,
+            code_bytes: compiled.bytes,
+        })
+    }
+
+    fn fetch_or_compile(&self, verified: &Verified) -> Result<(Compiled, Origin), LoadError> {
+        let failed = |error: wasmtime::Error| LoadError::Compile(error.to_string());
+        let engine = &self.engines.engine;
+        let digest = verified.digest();
+        let on_disk = self.code.as_ref().and_then(|cache| cache.read(digest, &self.fingerprint));
+        let (module, origin) = match on_disk.and_then(|code| wasm::load(engine, &code)) {
+            Some(module) => (module, Origin::Disk),
+            None => {
+                let module = Module::from_binary(engine, verified.bytes()).map_err(failed)?;
+                if let (Some(cache), Ok(code)) = (&self.code, module.serialize()) {
+                    // A full disk costs the next start a compilation.
+                    let _ = cache.write(digest, &self.fingerprint, &code);
+                }
+                (module, Origin::Compiled)
+            }
+        };
+        let image = module.image_range();
+        let bytes = (image.end as usize).saturating_sub(image.start as usize);
+        // Nothing is imported, so an empty linker has it all.
+        let pre = Linker::new(engine).instantiate_pre(&module).map_err(failed)?;
+        let compiled = Compiled { pre, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) };
+        self.compiled.insert(digest, compiled.clone());
+        Ok((compiled, origin))
+    }
+}
+
+impl Wasm {
+    /// The file it is made of.
+    pub fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
+    /// Where its code came from.
+    pub const fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Bytes of machine code and what belongs to it.
+    pub const fn code_bytes(&self) -> u32 {
+        self.code_bytes
+    }
+
+    /// A new instance for a cache of `capacity` bytes and slots below `slots_max`.
+    ///
+    /// # Errors
+    /// When the module wants more than it may have, or does not do what its kind must.
+    pub fn build(
+        &self,
+        settings: &Settings,
+        capacity: u64,
+        slots_max: usize,
+    ) -> Result<Built, InstantiateError> {
+        let manifest = self.verified.manifest();
+        let prepare = Prepare { settings, capacity, slots_max };
+        let limits = wasm::limits(slots_max);
+        let guest = Guest::new(&self.pre, limits, self.engines.meter(), &prepare)?;
+        let health = Arc::clone(guest.health());
+        let replacement = match manifest.policy.kind {
+            Kind::Hooks => Replacement::Hooks(Box::new(Hooks::new(guest, manifest.event_time)?)),
+            Kind::Key => Replacement::Key(Box::new(Key::new(guest)?)),
+            Kind::Score => Replacement::Score(Box::new(Score::new(guest, manifest.event_time)?)),
+        };
+        Ok(Built { manifest: manifest.policy.clone(), replacement, health })
+    }
+}

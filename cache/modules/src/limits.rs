@@ -1,0 +1,55 @@
+//! The bounds of modules, each with the reason for its value.
+
+use std::time::Duration;
+
+/// Largest module file, in bytes: compiling takes up to 1.3 ms per KiB, so at most a third of a second.
+pub const MODULE_BYTES_MAX: usize = 256 * 1024;
+
+/// Largest manifest, in bytes.
+pub const MANIFEST_BYTES_MAX: usize = 4096;
+
+/// Most parameters of a module.
+pub const PARAMETERS_MAX: usize = 32;
+
+/// Longest name of a module, in bytes.
+pub const NAME_BYTES_MAX: usize = 40;
+
+/// Longest line of text a module says of itself, in bytes.
+pub const TEXT_BYTES_MAX: usize = 300;
+
+/// Memory of an instance whatever the cache: what compilers lay out for stack and data.
+pub const MEMORY_BYTES_BASE: usize = 16 * 1024 * 1024;
+
+/// Memory of an instance for each slot of the cache: links, a size, a state and a few ghosts.
+pub const MEMORY_BYTES_PER_SLOT: usize = 192;
+
+/// Elements of a table: calls through function pointers need a few.
+pub const TABLE_ELEMENTS_MAX: usize = 10_000;
+
+/// Tables of a module.
+pub const TABLES_MAX: usize = 16;
+
+/// Stack of a guest, in bytes; a recursion without end is over in under a millisecond.
+pub const STACK_BYTES_MAX: usize = 512 * 1024;
+
+/// How often the clock of deadlines ticks.
+pub const TICK: Duration = Duration::from_millis(1);
+
+/// Ticks a call may take before it is ended. A batch of 256 events takes some microseconds, so this allows for a
+/// machine that is busy with something else.
+pub const CALL_TICKS_MAX: u64 = 10;
+
+/// Instructions a call may take where they are counted instead: as many as fit into that time.
+pub const CALL_FUEL_MAX: u64 = 50_000_000;
+
+/// Calls that may end in a trap before the instance is not called any more.
+pub const TRAPS_MAX: u32 = 8;
+
+/// Compiled code held in memory, in bytes.
+pub const COMPILED_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Files of compiled code kept on disk; the least recently used go first.
+pub const CODE_FILES_MAX: usize = 256;
+
+/// Largest file of compiled code that is read back, in bytes: code is five to ten times its module.
+pub const CODE_BYTES_MAX: u64 = 8 * 1024 * 1024;

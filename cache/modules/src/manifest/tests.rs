@@ -1,0 +1,83 @@
+//! What manifests are taken, and what is said of the others.
+
+use super::*;
+
+const LEAST: &str = "abi: 1\nname: mine\nrole: replacement\nkind: hooks\ngoals: hits\n";
+
+#[track_caller]
+fn check(lines: &str, expected: &str) {
+    let said = match ModuleManifest::parse(format!("{LEAST}{lines}").as_bytes()) {
+        Ok(_) => "taken".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    assert!(said.contains(expected), "{lines:?}: {said}");
+}
+
+#[test]
+fn the_least_a_manifest_must_say_is_enough() {
+    let manifest = ModuleManifest::parse(LEAST.as_bytes()).unwrap();
+    assert_eq!(manifest.policy.name, "mine");
+    assert_eq!(manifest.policy.hit_events, HitEvents::Needed);
+    assert_eq!((manifest.role, manifest.event_time), (Role::Replacement, EventTime::Batch));
+    for key in ["abi", "name", "role", "kind", "goals"] {
+        let without: String = LEAST
+            .lines()
+            .filter(|line| !line.starts_with(key))
+            .fold(String::new(), |text, line| text + line + "\n");
+        let error = ModuleManifest::parse(without.as_bytes()).unwrap_err();
+        assert_eq!(error, ManifestError::NoLine(key));
+    }
+}
+
+#[test]
+fn everything_that_can_be_said_is_understood() {
+    let text = "# mine\nabi: 1\nname: s3-like\nversion: 1.2\nrole: replacement\nkind: key\nhits: unneeded\n\
+                goals: bytes, latency\nsummary: what: it does\npaper: A, B, 2024\ntime: exact\n\n\
+                parameter: small real 0.1 0 1 share of  the queue\nparameter: rounds whole 3 1 9\n";
+    let manifest = ModuleManifest::parse(text.as_bytes()).unwrap();
+    assert_eq!(manifest.policy.goals, [Goal::Bytes, Goal::Latency]);
+    assert_eq!(manifest.policy.summary, "what: it does");
+    assert_eq!((manifest.version.as_str(), manifest.event_time), ("1.2", EventTime::Exact));
+    let [small, rounds] = &*manifest.policy.parameters else { panic!("two parameters") };
+    assert_eq!((&*small.name, small.default, small.max), ("small", 0.1, 1.0));
+    assert_eq!(small.summary, "share of the queue");
+    assert_eq!((rounds.grain, rounds.min), (Grain::Whole, 1.0));
+}
+
+#[test]
+fn a_wrong_line_is_named_with_what_was_expected() {
+    check("hits: needed", "taken");
+    check("colour", "line 6 of the manifest, \"colour\": expected key: value");
+    check("colour: red", "expected one of the keys");
+    check("name: other", "every key once");
+    check("hits: perhaps", "needed or unneeded");
+    check("summary: a\u{7}b", "control characters");
+    check("parameter: p real 2 0 1", "a default from MIN to MAX");
+    check("parameter: p real 0 0 inf", "NAME real|whole");
+    check("parameter: p whole 0.5 0 1", "a default");
+    check("parameter: p real 0 0 1\nparameter: p real 0 0 1", "every parameter once");
+}
+
+#[test]
+fn a_name_is_never_a_path_an_option_or_a_number() {
+    for name in ["", "A", "-x", "1", "a/b", "a.wasm", "a b", "ä", &"a".repeat(41)] {
+        let text = LEAST.replace("mine", name);
+        let error = ModuleManifest::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("a name of lower case letters"), "{name}: {error}");
+    }
+}
+
+#[test]
+fn goals_are_named_once_each() {
+    for goals in ["", "speed", "hits, hits", "hits bytes"] {
+        let text = LEAST.replace("goals: hits", &format!("goals: {goals}"));
+        assert!(ModuleManifest::parse(text.as_bytes()).is_err(), "{goals}");
+    }
+    assert!(GOALS.iter().enumerate().all(|(at, one)| !GOALS[..at].contains(one)), "each order once");
+}
+
+#[test]
+fn a_manifest_for_another_version_is_refused_with_both() {
+    let error = ModuleManifest::parse(LEAST.replace("abi: 1", "abi: 2").as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "made for version 2 of the module contract; this is version 1");
+}

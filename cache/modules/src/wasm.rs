@@ -1,0 +1,18 @@
+//! Policies as WebAssembly: from bytes to something the engine can ask.
+
+pub(crate) mod cache;
+pub(crate) mod guest;
+pub(crate) mod verify;
+
+mod engine;
+mod hooks;
+mod key;
+mod precompiled;
+mod score;
+mod table;
+
+pub(crate) use self::engine::{Engines, Meter, limits};
+pub(crate) use self::hooks::Hooks;
+pub(crate) use self::key::Key;
+pub(crate) use self::precompiled::load;
+pub(crate) use self::score::Score;

@@ -1,0 +1,271 @@
+//! One instance of a module: its memory, its limits, its faults. Whatever it does ends here: a call answers or gives
+//! `None`, an address is inside its memory or the module is refused.
+
+use std::sync::Arc;
+
+use cnn_abi::{BATCH_EVENTS_MAX, EVENT_BYTES, Event};
+use cnn_core::policy::Settings;
+use thiserror::Error;
+use wasmtime::{Instance, InstancePre, Memory, Store, StoreLimits, Trap, TypedFunc, WasmParams, WasmResults};
+
+use super::Meter;
+use crate::Health;
+use crate::limits::TRAPS_MAX;
+
+/// Why a verified module cannot be put to work.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum InstantiateError {
+    /// It wants more than it may have, or traps in its start function.
+    #[error("cannot be instantiated: {0}")]
+    Refused(String),
+    /// A function of its preparation failed.
+    #[error("{function} failed: {why}")]
+    Failed {
+        /// Which.
+        function: &'static str,
+        /// What it ended with.
+        why: String,
+    },
+    /// An address it returned cannot be used.
+    #[error(
+        "{function} returns {address:#x}; expected a multiple of {align} with {bytes} bytes of its memory from there on"
+    )]
+    Address {
+        /// Which function.
+        function: &'static str,
+        /// What it returned.
+        address: u32,
+        /// What the address must be a multiple of.
+        align: u32,
+        /// Bytes the host reads or writes there.
+        bytes: usize,
+    },
+}
+
+/// An instance.
+pub(crate) struct Guest {
+    store: Store<StoreLimits>,
+    instance: Instance,
+    memory: Memory,
+    meter: Meter,
+    health: Arc<Health>,
+    is_silenced: bool,
+}
+
+/// A place in a guest's memory, checked once: memories grow and never move or shrink.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    address: usize,
+    bytes: usize,
+}
+
+impl Guest {
+    /// Instantiates and prepares a module.
+    pub(crate) fn new(
+        pre: &InstancePre<StoreLimits>,
+        limits: StoreLimits,
+        meter: Meter,
+        prepare: &Prepare<'_>,
+    ) -> Result<Self, InstantiateError> {
+        let mut store = Store::new(pre.module().engine(), limits);
+        store.limiter(|limits| limits);
+        meter.arm(&mut store);
+        let refused = |error: wasmtime::Error| InstantiateError::Refused(why(&error));
+        let instance = pre.instantiate(&mut store).map_err(refused)?;
+        let memory = instance
+            .get_memory(&mut store, "memory")
+            .ok_or_else(|| InstantiateError::Refused("it has no memory".to_owned()))?;
+        let health = Arc::default();
+        let mut guest = Self { store, instance, memory, meter, health, is_silenced: false };
+        guest.prepare(prepare)?;
+        Ok(guest)
+    }
+
+    /// The counters of this instance.
+    pub(crate) fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    fn prepare(&mut self, prepare: &Prepare<'_>) -> Result<(), InstantiateError> {
+        if let Some(set) = self.function_if_any::<(u32, f64), ()>("set") {
+            for (number, (_, value)) in (0_u32..).zip(prepare.settings.values()) {
+                self.must("set", &set, (number, value))?;
+            }
+        }
+        let init = self.function("init")?;
+        let slots_max = u32::try_from(prepare.slots_max).unwrap_or(u32::MAX);
+        self.must("init", &init, (prepare.capacity, slots_max))
+    }
+
+    /// A function that verification has found.
+    pub(crate) fn function<P, R>(&mut self, name: &'static str) -> Result<TypedFunc<P, R>, InstantiateError>
+    where
+        P: WasmParams,
+        R: WasmResults,
+    {
+        let found = self.instance.get_typed_func(&mut self.store, name);
+        found.map_err(|error| InstantiateError::Failed { function: name, why: why(&error) })
+    }
+
+    /// A function that need not be there.
+    pub(crate) fn function_if_any<P, R>(&mut self, name: &'static str) -> Option<TypedFunc<P, R>>
+    where
+        P: WasmParams,
+        R: WasmResults,
+    {
+        self.instance.get_typed_func(&mut self.store, name).ok()
+    }
+
+    /// The room a function returns the address of.
+    pub(crate) fn room(
+        &mut self,
+        function: &'static str,
+        align: u32,
+        bytes: usize,
+    ) -> Result<Room, InstantiateError> {
+        let address = self.function::<(), u32>(function)?;
+        let address = self.must(function, &address, ())?;
+        let end = (address as usize).checked_add(bytes);
+        if address.is_multiple_of(align) && end.is_some_and(|end| end <= self.memory.data_size(&self.store)) {
+            Ok(Room { address: address as usize, bytes })
+        } else {
+            Err(InstantiateError::Address { function, address, align, bytes })
+        }
+    }
+
+    fn must<P, R>(
+        &mut self,
+        function: &'static str,
+        call: &TypedFunc<P, R>,
+        parameters: P,
+    ) -> Result<R, InstantiateError>
+    where
+        P: WasmParams,
+        R: WasmResults,
+    {
+        self.meter.arm(&mut self.store);
+        let done = call.call(&mut self.store, parameters);
+        self.health.has_memory(self.memory.data_size(&self.store));
+        done.map_err(|error| InstantiateError::Failed { function, why: why(&error) })
+    }
+
+    /// Calls a function; `None` when it traps, takes too long, or is not called any more.
+    #[inline]
+    pub(crate) fn call<P, R>(&mut self, function: &TypedFunc<P, R>, parameters: P) -> Option<R>
+    where
+        P: WasmParams,
+        R: WasmResults,
+    {
+        if self.is_silenced {
+            return None;
+        }
+        self.health.called();
+        self.meter.arm(&mut self.store);
+        match function.call(&mut self.store, parameters) {
+            Ok(result) => Some(result),
+            Err(error) => {
+                self.fault(why(&error));
+                None
+            }
+        }
+    }
+
+    /// Notes that the guest did what it must not.
+    #[cold]
+    pub(crate) fn fault(&mut self, why: String) {
+        self.is_silenced = !self.health.trapped(why, TRAPS_MAX);
+    }
+
+    /// Writes to the beginning of a room.
+    #[inline]
+    pub(crate) fn write(&mut self, room: Room, bytes: &[u8]) {
+        debug_assert!(bytes.len() <= room.bytes, "rooms are as large as what goes in");
+        let end = room.address + bytes.len();
+        if let Some(place) = self.memory.data_mut(&mut self.store).get_mut(room.address..end) {
+            place.copy_from_slice(bytes);
+        }
+    }
+
+    /// Reads the beginning of a room.
+    #[inline]
+    pub(crate) fn read(&self, room: Room, bytes: usize) -> &[u8] {
+        let bytes = bytes.min(room.bytes);
+        self.memory.data(&self.store).get(room.address..room.address + bytes).unwrap_or_default()
+    }
+
+    /// Bytes of its memory now.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let bytes = self.memory.data_size(&self.store);
+        self.health.has_memory(bytes);
+        bytes
+    }
+}
+
+/// What an instance is prepared for.
+pub(crate) struct Prepare<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) capacity: u64,
+    pub(crate) slots_max: usize,
+}
+
+/// What went wrong, in few words.
+fn why(error: &wasmtime::Error) -> String {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => "the time for a call is over".to_owned(),
+        Some(Trap::OutOfFuel) => "the instructions for a call are used up".to_owned(),
+        Some(trap) => trap.to_string().trim_start_matches("wasm trap: ").to_owned(),
+        None => error.root_cause().to_string(),
+    }
+}
+
+/// Events on their way to a guest, as bytes: what is told is buffered and handed over in batches.
+pub(crate) struct Batch {
+    bytes: Box<[u8; BATCH_EVENTS_MAX * EVENT_BYTES]>,
+    count: usize,
+}
+
+impl Batch {
+    pub(crate) fn new() -> Self {
+        Self { bytes: Box::new([0; BATCH_EVENTS_MAX * EVENT_BYTES]), count: 0 }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) const fn is_full(&self) -> bool {
+        self.count == BATCH_EVENTS_MAX
+    }
+
+    /// The events, to be handed over.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.count * EVENT_BYTES]
+    }
+
+    pub(crate) const fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// Adds an event; there must be room.
+    #[inline]
+    pub(crate) fn push(&mut self, event: &Event) {
+        let at = self.count * EVENT_BYTES;
+        self.bytes[at..at + EVENT_BYTES].copy_from_slice(&event_bytes(event));
+        self.count += 1;
+    }
+}
+
+/// An event as the contract lays it out.
+#[inline]
+pub(crate) fn event_bytes(event: &Event) -> [u8; EVENT_BYTES] {
+    let mut bytes = [0; EVENT_BYTES];
+    bytes[0..4].copy_from_slice(&event.slot.to_le_bytes());
+    bytes[4] = event.kind;
+    bytes[5] = event.flags;
+    bytes[6] = event.mime;
+    bytes[8..16].copy_from_slice(&event.hash.to_le_bytes());
+    bytes[16..24].copy_from_slice(&event.size.to_le_bytes());
+    bytes[24..28].copy_from_slice(&event.fetch_us.to_le_bytes());
+    bytes[28..32].copy_from_slice(&event.uses.to_le_bytes());
+    bytes
+}

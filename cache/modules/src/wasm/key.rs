@@ -1,0 +1,40 @@
+//! A wasm policy that gives keys, as the engine sees it: a call for each key, because the heap needs it at once.
+
+use cnn_abi::{BATCH_EVENTS_MAX, EVENT_BYTES};
+use cnn_core::policy::{Context, Event, KeyPolicy};
+use wasmtime::TypedFunc;
+
+use super::guest::{Guest, InstantiateError, Room, event_bytes};
+
+/// The policy.
+pub(crate) struct Key {
+    guest: Guest,
+    events: Room,
+    key: TypedFunc<u64, f64>,
+    evicted: Option<TypedFunc<f64, ()>>,
+}
+
+impl Key {
+    pub(crate) fn new(mut guest: Guest) -> Result<Self, InstantiateError> {
+        Ok(Self {
+            events: guest.room("events", 8, BATCH_EVENTS_MAX * EVENT_BYTES)?,
+            key: guest.function("key")?,
+            evicted: guest.function_if_any("evicted"),
+            guest,
+        })
+    }
+}
+
+impl KeyPolicy for Key {
+    /// Without an answer the document is ordered by what it costs to keep it, its size.
+    fn key(&mut self, context: &Context<'_>, event: &Event) -> f64 {
+        self.guest.write(self.events, &event_bytes(event));
+        self.guest.call(&self.key, context.now.0).unwrap_or(-(event.size as f64))
+    }
+
+    fn evicted(&mut self, key: f64) {
+        if let Some(evicted) = &self.evicted {
+            self.guest.call(evicted, key);
+        }
+    }
+}

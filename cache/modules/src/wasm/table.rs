@@ -1,0 +1,113 @@
+//! What a guest exports, kind by kind: the table that verification goes by. `policies/abi/README.md` says what each
+//! function does; a test holds the two together.
+
+use cnn_core::policy::Kind;
+use wasmparser::ValType::{self, F64, I32, I64};
+
+/// A function the host calls.
+pub(crate) struct Export {
+    pub(crate) name: &'static str,
+    pub(crate) parameters: &'static [ValType],
+    pub(crate) results: &'static [ValType],
+    pub(crate) need: Need,
+}
+
+/// When a function must be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    Always,
+    /// When the module declares parameters.
+    WithParameters,
+    /// When `on_events` is exported.
+    WithEvents,
+    Never,
+}
+
+const fn export(
+    name: &'static str,
+    parameters: &'static [ValType],
+    results: &'static [ValType],
+    need: Need,
+) -> Export {
+    Export { name, parameters, results, need }
+}
+
+const SET: Export = export("set", &[I32, F64], &[], Need::WithParameters);
+const INIT: Export = export("init", &[I64, I32], &[], Need::Always);
+
+const HOOKS: &[Export] = &[
+    SET,
+    INIT,
+    export("events", &[], &[I32], Need::Always),
+    export("on_events", &[I32, I64], &[], Need::Always),
+    export("picks", &[], &[I32], Need::Always),
+    export("victims", &[I32], &[I32], Need::Always),
+    export("len", &[], &[I32], Need::Always),
+    export("rank", &[I32, I32], &[I32], Need::Never),
+];
+
+const KEY: &[Export] = &[
+    SET,
+    INIT,
+    export("events", &[], &[I32], Need::Always),
+    export("key", &[I64], &[F64], Need::Always),
+    export("evicted", &[F64], &[], Need::Never),
+];
+
+const SCORE: &[Export] = &[
+    SET,
+    INIT,
+    export("events", &[], &[I32], Need::WithEvents),
+    export("documents", &[], &[I32], Need::Always),
+    export("values", &[], &[I32], Need::Always),
+    export("scores", &[I32, I64], &[], Need::Always),
+    export("on_events", &[I32, I64], &[], Need::Never),
+];
+
+/// What a policy of this kind exports, in the order of the calls.
+pub(crate) const fn exports(kind: Kind) -> &'static [Export] {
+    match kind {
+        Kind::Hooks => HOOKS,
+        Kind::Key => KEY,
+        Kind::Score => SCORE,
+    }
+}
+
+/// A type as the page of the contract writes it: `(i32, i64)`, `(i32) -> i32`.
+pub(crate) fn signature(parameters: &[ValType], results: &[ValType]) -> String {
+    let list = |types: &[ValType]| types.iter().map(ValType::to_string).collect::<Vec<_>>().join(", ");
+    match results {
+        [] => format!("({})", list(parameters)),
+        [one] => format!("({}) -> {one}", list(parameters)),
+        more => format!("({}) -> ({})", list(parameters), list(more)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The part of the page between the mention of a kind and the next.
+    fn part(kind: Kind) -> &'static str {
+        const PAGE: &str = include_str!("../../../../policies/abi/README.md");
+        let begin = PAGE.find(&format!("\n*{}*: ", kind.as_str())).unwrap();
+        let rest = &PAGE[begin..];
+        rest[2..].find("\n\n*").or_else(|| rest.find("\n\nWhatever")).map_or(rest, |end| &rest[..end])
+    }
+
+    #[test]
+    fn the_page_of_the_contract_lists_these_exports_and_no_others() {
+        const PAGE: &str = include_str!("../../../../policies/abi/README.md");
+        let common = &PAGE[PAGE.find("\n## Calls").unwrap()..PAGE.find("\n*hooks*").unwrap()];
+        for kind in Kind::ALL {
+            let text = format!("{common}{}", part(kind));
+            for export in exports(kind) {
+                let row =
+                    format!("| `{}` | `{}` |", export.name, signature(export.parameters, export.results));
+                assert!(text.contains(&row), "no {row} for {}", kind.as_str());
+            }
+            let rows = text.lines().filter(|line| line.starts_with("| `")).count();
+            assert!(rows >= exports(kind).len() - 1 && rows <= exports(kind).len(), "{}", kind.as_str());
+        }
+    }
+}
