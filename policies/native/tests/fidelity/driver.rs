@@ -40,8 +40,13 @@ pub(crate) struct Host {
 impl Host {
     /// An empty cache for objects numbered below `objects`.
     pub(crate) fn new(factory: &Factory, capacity: u64, objects: usize) -> Self {
+        Self::around(|slots_max| Prepared::new(factory, capacity, slots_max).unwrap(), capacity, objects)
+    }
+
+    /// The same around a policy made in another way, for slots below the number it is made with.
+    pub(crate) fn around(make: impl FnOnce(usize) -> Prepared, capacity: u64, objects: usize) -> Self {
         let board = Arc::new(Board::new(1, objects, 1));
-        let policy = Prepared::new(factory, capacity, board.documents().slots_max()).unwrap();
+        let policy = make(board.documents().slots_max());
         Self {
             engine: Inline::new(Executor::exact(board, policy, UnixSecs(0))),
             room: Room::Before,

@@ -1,0 +1,195 @@
+//! The guests of `policies/guests` decide exactly as the policies they are copies of: every request of every trace has
+//! the same outcome, and at the end the same documents go in the same order. Run as the fidelity tests of the built-in
+//! policies are (`policies/native/tests/fidelity`), through the engine and picking each victim when it is needed.
+
+#![allow(clippy::unwrap_used, reason = "what is missing or malformed here fails the test, as it should")]
+
+#[allow(dead_code, reason = "shared with the fidelity tests, which use all of it")]
+#[path = "../../../../policies/native/tests/fidelity/driver.rs"]
+mod driver;
+#[allow(dead_code, reason = "shared with the fidelity tests, which use all of it")]
+#[path = "../../../../policies/native/tests/fidelity/traces.rs"]
+mod traces;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use cnn_core::policy::{Board, Document, Executor, Inline, Prepared, Reevaluate, Settings};
+use cnn_core::time::{Tick, UnixSecs};
+use cnn_modules::{Digest, Host, Metering, Wasm, verify};
+use driver::{Cache as _, Host as Driver};
+use traces::Trace;
+
+/// Each guest, and the policy it must decide like.
+const TWINS: &[(&str, &str)] = &[
+    ("sieve", "sieve"),
+    ("s3-fifo", "s3-fifo"),
+    ("gdsf", "gdsf"),
+    ("c-lru", "lru"),
+    ("as-lfu-da", "lfu-da"),
+    ("wat-gds", "gds"),
+];
+
+static MODULES: LazyLock<Host> = LazyLock::new(|| Host::new(Metering::Fuel, None).unwrap());
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/guests/wasm")
+}
+
+fn guest(name: &str) -> Wasm {
+    let bytes = std::fs::read(folder().join(format!("{name}.wasm"))).unwrap();
+    MODULES.load(verify(&bytes).unwrap()).unwrap()
+}
+
+fn prepare(wasm: &Wasm, capacity: u64, slots_max: usize) -> Prepared {
+    let built = wasm.build(&Settings::default(), capacity, slots_max).unwrap();
+    Prepared::from_parts(built.manifest, built.replacement, slots_max).unwrap()
+}
+
+/// Plays one trace against both.
+#[track_caller]
+fn check(name: &str, twin: &str, capacity: u64, trace: &Trace, purges: u64) {
+    let wasm = guest(name);
+    let mut expected = Driver::new(cnn_policies::find(twin).unwrap(), capacity, trace.objects);
+    let mut found = Driver::around(|slots_max| prepare(&wasm, capacity, slots_max), capacity, trace.objects);
+    let mut rng = fastrand::Rng::with_seed(purges);
+    for (at, &(object, size)) in trace.requests.iter().enumerate() {
+        let is_hit = expected.request(object, size);
+        assert_eq!(found.request(object, size), is_hit, "{name} of {capacity}, request {at}");
+        if purges > 0 && rng.u8(..) == 0 {
+            let object = rng.u32(0..trace.objects as u32);
+            expected.purge(object);
+            found.purge(object);
+        }
+    }
+}
+
+#[test]
+fn every_decision_of_a_guest_is_that_of_its_twin() {
+    for seed in 1..=2 {
+        let sized = Trace::synthetic(seed, 8_000);
+        let equal_sizes = sized.with_equal_sizes();
+        for (guest, twin) in TWINS {
+            for capacity in [10, 200] {
+                check(guest, twin, capacity, &equal_sizes, seed);
+            }
+            for capacity in [500, 20_000, 200_000] {
+                check(guest, twin, capacity, &sized, seed);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_decision_on_real_traffic_is_that_of_the_twin() {
+    let Some(folder) = traces::folder() else {
+        // Past the test's capture of output: a comparison that did not happen must be seen.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: no shared/traces beside the checkout for the agreement of guests"
+        );
+        return;
+    };
+    let names = ["twitter_cluster52", "bu98", "nasa-1995-08-01", "squid-campus-br", "squidrec-nasa-mix"];
+    for name in names {
+        let trace = traces::load(&folder, name).unwrap();
+        let bytes: u64 = trace.requests.iter().map(|it| it.1).sum();
+        for (guest, twin) in TWINS {
+            check(guest, twin, (bytes / 200).max(1), &trace, 0);
+        }
+    }
+}
+
+/// What is in the cache and in which order it goes, after a switch to a policy in the middle of things and some more
+/// requests: imports, offers given back, updates.
+fn order_after_switch(prepare: impl Fn(usize) -> Prepared, seed: u64) -> Vec<u32> {
+    const OBJECTS: u32 = 400;
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let board = std::sync::Arc::new(Board::new(1, OBJECTS as usize, 1));
+    let slots_max = board.documents().slots_max();
+    let first = Prepared::new(cnn_policies::find("lru").unwrap(), 1 << 20, slots_max).unwrap();
+    let inline = Inline::new(Executor::exact(board, first, UnixSecs(0)));
+    let board = inline.board();
+    let mut ids = Vec::new();
+    for step in 0..3_000_u64 {
+        inline.set_now(Tick(step));
+        if step == 600 {
+            let next = prepare(slots_max);
+            inline
+                .with(|executor| {
+                    executor.hand_over(next, Reevaluate::Percent(30.0), Default::default()).map_err(drop)
+                })
+                .unwrap();
+        }
+        match rng.u8(0..8) {
+            0..3 => {
+                let size = rng.u64(1..5_000);
+                if let Some(id) = board.alloc_slot() {
+                    board.inserted(id, &Document { hash: step, size, uses: 1, ..Document::default() });
+                    ids.push(id);
+                }
+            }
+            3..6 if !ids.is_empty() => board.hit(0, ids[rng.usize(0..ids.len())], Tick(step)),
+            6 if ids.len() > 150 => {
+                let offer = board.take_victim().unwrap();
+                if rng.bool() {
+                    ids.retain(|id| *id != offer.id);
+                    board.removed(offer.id, cnn_core::policy::Removal::Evicted);
+                } else {
+                    board.give_back(offer);
+                }
+            }
+            _ => inline.settle(),
+        }
+    }
+    inline.settle();
+    inline.with(|executor| executor.worst(OBJECTS as usize)).into_iter().map(|line| line.id.slot).collect()
+}
+
+#[test]
+fn the_order_after_a_switch_is_that_of_the_twin() {
+    for (name, twin) in TWINS {
+        let wasm = guest(name);
+        for seed in 0..8 {
+            let native =
+                |slots_max| Prepared::new(cnn_policies::find(twin).unwrap(), 1 << 20, slots_max).unwrap();
+            let expected = order_after_switch(native, seed);
+            assert!(expected.len() > 100);
+            let found = order_after_switch(|slots_max| prepare(&wasm, 1 << 20, slots_max), seed);
+            assert_eq!(found, expected, "{name}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn the_committed_modules_are_those_of_their_list() {
+    let list = std::fs::read_to_string(folder().join("MANIFEST")).unwrap();
+    let listed: Vec<_> = list.lines().map(|line| line.split("  ").collect::<Vec<_>>()).collect();
+    for row in &listed {
+        let [digest, file, _built_by] = row[..] else { panic!("{row:?}") };
+        assert_eq!(Digest::of(&std::fs::read(folder().join(file)).unwrap()).to_string(), digest, "{file}");
+    }
+    let files = std::fs::read_dir(folder()).unwrap().count() - 1;
+    assert_eq!((files, TWINS.len()), (listed.len(), listed.len()), "each file is listed and compared");
+}
+
+#[test]
+fn the_page_of_the_contract_shows_the_module_that_is_compared() {
+    let text = include_str!("../../../../policies/guests/wat/gds.wat");
+    assert!(include_str!("../../../../policies/abi/README.md").contains(text));
+    assert_eq!(wat::parse_str(text).unwrap(), std::fs::read(folder().join("wat-gds.wasm")).unwrap());
+}
+
+#[test]
+fn a_guest_says_of_itself_what_its_twin_says() {
+    for (name, twin) in TWINS {
+        let said = guest(name).verified().manifest().policy.clone();
+        let native = (cnn_policies::find(twin).unwrap().manifest)();
+        assert_eq!(
+            (said.kind, said.hit_events, said.goals),
+            (native.kind, native.hit_events, native.goals),
+            "{name}"
+        );
+    }
+}

@@ -1,0 +1,11 @@
+(module
+  (@custom "cnn" "abi: 1\nname: gds-by-hand\nrole: replacement\nkind: key\ngoals: hits\n")
+  (memory (export "memory") 1)
+  (global $clock (mut f64) (f64.const 0))
+  (func (export "init") (param i64 i32))
+  (func (export "events") (result i32) (i32.const 0))
+  (func (export "key") (param $now i64) (result f64)
+    (f64.add (global.get $clock)
+      (f64.div (f64.const 1) (f64.max (f64.const 1) (f64.convert_i64_u (i64.load offset=16 (i32.const 0)))))))
+  (func (export "evicted") (param $key f64)
+    (if (f64.gt (local.get $key) (global.get $clock)) (then (global.set $clock (local.get $key))))))
