@@ -33,7 +33,7 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "cnn-replay",
         may_use: &["cnn-abi", "cnn-core", "cnn-policies", "cnn-modules"],
-        alone_knows: &["csv", "mio"],
+        alone_knows: &["csv", "csv-core", "mio"],
     },
     Crate {
         name: "cnn",

@@ -9,11 +9,20 @@
 //! in the form that a replay wants, with objects numbered from 0 in the order of their first appearance. The replay runs
 //! board, executor and policies of `cnn-core` on the trace's clock and never reads another.
 
+pub mod damage;
+pub mod error;
+pub mod file;
+pub mod input;
 pub mod live;
+mod pieces;
+pub mod reader;
 pub mod record;
 pub mod replay;
 pub mod report;
 pub mod trace;
 
+pub use error::TraceError;
+pub use file::{FileReport, Progress, ReadOptions};
+pub use pieces::Framing;
 pub use record::{Name, Record};
 pub use trace::{Facts, Flags, Object, Row, Trace, TraceBuilder};

@@ -23,7 +23,7 @@ pub struct Record<'a> {
     pub elapsed_us: Option<u64>,
     /// The request method.
     pub method: Option<&'a [u8]>,
-    /// The status code sent to the client; `None` also where the log has a 0 or a `-` for it.
+    /// The status code sent to the client; 0 where the log says that none was.
     pub status: Option<u16>,
     /// What the cache that wrote the log did: Squid's result code, like `TCP_MEM_HIT`.
     pub outcome: Option<&'a [u8]>,

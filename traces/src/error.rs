@@ -1,0 +1,108 @@
+//! Why a trace could not be had. A damaged line is none of these as long as there are few: see [`crate::damage`].
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::damage::DamageReport;
+
+/// Why a trace could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// The file cannot be opened.
+    #[error("cannot open {}: {source}", .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file was opened and cannot be read on.
+    #[error("cannot read {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The archive ends before its end.
+    #[error("{} is truncated: its {archive} data end in the middle, after {bytes} unpacked bytes", .path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// The kind of archive.
+        archive: &'static str,
+        /// Bytes that could be unpacked before.
+        bytes: u64,
+    },
+    /// The archive holds what no compressor writes.
+    #[error("{} is damaged: its {archive} data cannot be unpacked after {bytes} bytes: {source}", .path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// The kind of archive.
+        archive: &'static str,
+        /// Bytes that could be unpacked before.
+        bytes: u64,
+        /// What the decompressor says.
+        source: io::Error,
+    },
+    /// There is nothing to tell a format by.
+    #[error("{} is empty", .path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No reader understands the beginning of the file.
+    #[error("cannot tell the format of {}; name it: {known}", .path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// The names there are.
+        known: String,
+    },
+    /// No reader has this name.
+    #[error("there is no trace format `{name}`; known: {known}")]
+    NoSuchFormat {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// The reader cannot make sense of what it was told, or of the file's header.
+    #[error("{format}: {reason}")]
+    Unreadable {
+        /// The reader.
+        format: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// More damaged lines than allowed.
+    #[error("{}: {report}", .path.display())]
+    TooDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is damaged.
+        report: DamageReport,
+    },
+    /// The trace has more objects, or more of anything else, than can be numbered.
+    #[error("{} has more than {max} {what}", .path.display())]
+    TooMany {
+        /// The file.
+        path: PathBuf,
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        max: u64,
+    },
+    /// The requests cannot be kept in, or read from, the temporary file.
+    #[error("cannot keep the trace in a temporary file: {0}")]
+    Keep(#[source] io::Error),
+    /// What was made of it cannot be written.
+    #[error("cannot write {}: {source}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
