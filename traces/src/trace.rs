@@ -245,6 +245,39 @@ impl TraceBuilder {
         Ok(())
     }
 
+    /// Changes rows after all of them are known; of a row only size and flags may change.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be read or written.
+    pub(crate) fn edit(&mut self, mut edit: impl FnMut(&mut Row)) -> io::Result<()> {
+        let mut is_seen = vec![false; self.objects.len()];
+        (self.bytes, self.unique_bytes) = (0, 0);
+        let mut each = |row: &mut Row| {
+            edit(row);
+            self.bytes = self.bytes.saturating_add(row.size);
+            if !std::mem::replace(&mut is_seen[row.object as usize], true) {
+                self.unique_bytes = self.unique_bytes.saturating_add(row.size);
+            }
+        };
+        if let Some(file) = &mut self.file {
+            let mut chunk = vec![Row::zeroed(); CHUNK_ROWS];
+            let mut at = 0;
+            let rows_in_file = self.len - self.waiting.len() as u64;
+            while at < rows_in_file {
+                let rows = usize::try_from(rows_in_file - at).unwrap_or(usize::MAX).min(CHUNK_ROWS);
+                let position = SeekFrom::Start(at * size_of::<Row>() as u64);
+                file.seek(position)?;
+                file.read_exact(bytemuck::cast_slice_mut(&mut chunk[..rows]))?;
+                chunk[..rows].iter_mut().for_each(&mut each);
+                file.seek(position)?;
+                file.write_all(bytemuck::cast_slice(&chunk[..rows]))?;
+                at += rows as u64;
+            }
+        }
+        self.waiting.iter_mut().for_each(each);
+        Ok(())
+    }
+
     /// Moves the rows that are in memory to the file.
     fn spill(&mut self) -> io::Result<()> {
         let file = match &mut self.file {
@@ -320,6 +353,32 @@ mod tests {
         check(20_000, 1 << 20);
         check(20_000, 8192);
         check(20_001, 9_000);
+    }
+
+    #[test]
+    fn rows_may_change_their_size_in_memory_and_in_a_file() {
+        for in_memory in [1 << 20, 8192] {
+            let mut builder = TraceBuilder::new("t", in_memory);
+            builder.add_facts(Facts::default());
+            builder.add_object(Object { hash: 1, origin: 0, mime: Mime::Other }, 10);
+            for number in 0..20_000 {
+                builder.push(row(number)).unwrap();
+            }
+            builder.edit(|row| row.size = 3 + row.time_us % 2).unwrap();
+            builder.push(row(20_000)).unwrap();
+            let trace = builder.build().unwrap();
+            let mut bytes = 0;
+            trace
+                .for_each_chunk(0, |chunk| {
+                    bytes += chunk.iter().map(|row| row.size).sum::<u64>();
+                    true
+                })
+                .unwrap();
+            assert_eq!(
+                (trace.len(), bytes, trace.bytes(), trace.unique_bytes()),
+                (20_001, 70_010, 70_010, 3)
+            );
+        }
     }
 
     #[test]
