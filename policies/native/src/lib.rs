@@ -1,15 +1,18 @@
 //! The built-in replacement policies, one per file, and the registry that names them.
 //!
 //! A policy's file names its paper, follows it to the letter, and ends in a `FACTORY`; the list below is all that
-//! ties it in. Policies here read no columns but those in the event, keep no clock and no random source, and are
+//! ties it in. Policies here read what is in the event (those of Squid also the time of the last use), keep no clock and no random source, and are
 //! deterministic: the same events give the same victims on any machine. `policies/README.md` says how to choose one
 //! and how to add one.
 
 mod ghosts;
 mod greedy_dual;
 mod list;
+mod queues;
 #[cfg(test)]
 mod script;
+mod sketch;
+mod squid;
 
 use cnn_core::policy::{Choice, Factory, SpecError};
 
@@ -33,6 +36,17 @@ policies! {
     gdsf,
     sieve,
     s3_fifo,
+    clock,
+    slru,
+    s4lru,
+    two_q,
+    qd_lp,
+    arc,
+    lirs,
+    w_tinylfu,
+    squid_lru,
+    squid_gdsf,
+    squid_lfuda,
 }
 
 /// Every built-in policy, in the order they are listed to operators.
@@ -68,7 +82,7 @@ mod tests {
     #[test]
     fn the_names_operators_rely_on_are_all_there() {
         let names: Vec<_> = registry().iter().map(|factory| (factory.manifest)().name).collect();
-        let expected = "lru fifo lfu-da size gds gds-packets gds-latency gdsf sieve s3-fifo";
+        let expected = "lru fifo lfu-da size gds gds-packets gds-latency gdsf sieve s3-fifo clock slru s4lru 2q qd-lp arc lirs w-tinylfu squid-lru squid-gdsf squid-lfuda";
         assert_eq!(names.join(" "), expected);
         assert!(names.iter().all(|name| find(name).is_some()));
         assert!(find("LRU").is_none());

@@ -14,6 +14,11 @@
 //! only when it holds more than its nine tenths, or the small one is empty. What this does not do is refuse documents:
 //! the simulator never admits one as large as the small queue, which is for the host to decide.
 //!
+//! The parameters are those of S4-FIFO, which finds that no one setting suits all traffic and learns which one does: H.
+//! Xia, W. Nixon, B. D. Marthen, P. Bhandari, J. Yang, "Learning-augmented heuristics: simple, yet smart, robust and
+//! interpretable cache eviction", OSDI 2026. Its search: `small` 0.05 to 0.9, `ghosts` 0.9 to 6, `skip` 0 or 0.25,
+//! `promote` 1 or 2, `recall` 0 or 1. Choosing among them is left to whoever switches policies.
+//!
 //! Sizes are counted as charged, so the same code works in bytes and, with all sizes 1, in documents. Imported
 //! documents that were used more than once go to main, the others to small, each below what is there already.
 
@@ -21,33 +26,33 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use cnn_core::policy::{
-    Context, Event, EventKind, Factory, Goal, HitEvents, HookPolicy, Kind, Manifest, Paged, Replacement, Slot,
+    Event, Factory, Goal, HitEvents, Kind, Manifest, Paged, Parameter, Replacement, Settings, Slot,
 };
 
 use crate::ghosts::Ghosts;
-use crate::list::{self, Links, List, PAGE_SLOTS};
+use crate::list::PAGE_SLOTS;
+use crate::queues::{Discipline, Queued, Queues, share};
 
-pub(crate) const FACTORY: Factory =
-    Factory { manifest, build: |capacity, _| Replacement::Hooks(Box::new(S3Fifo::new(capacity))) };
+pub(crate) const FACTORY: Factory = Factory {
+    manifest,
+    build: |capacity, settings| Replacement::Hooks(Box::new(Queued(S3Fifo::new(capacity, settings)))),
+};
 
-/// One part in this many of the capacity is the small queue.
-const SMALL_PART: u64 = 10;
+const PARAMETERS: &[Parameter] = &[
+    Parameter::real("small", 0.1, 0.0, 1.0, "share of the capacity of the small queue"),
+    Parameter::real("ghosts", 0.9, 0.0, 8.0, "bytes remembered of what left it, in capacities"),
+    Parameter::real("skip", 0.0, 0.0, 1.0, "share of the small queue, its newest, in which uses do not count"),
+    Parameter::whole("promote", 2, 1, 3, "uses that take a document from the small queue to the main one"),
+    Parameter::whole("recall", 0, 0, 3, "times a document must have come back before, to go to main at once"),
+];
+
+const SMALL: usize = 0;
+const MAIN: usize = 1;
 /// Uses are counted up to this, two bits.
-const USES_MAX: u8 = 3;
-/// Uses (hits, not the fetch) that take a document from the small queue to the main one.
-const USES_FOR_MAIN: u8 = 2;
-/// Ghosts per slot ever used. Ghosts hold nine times the bytes of the small queue, so with documents of one size they
-/// are never more than nine times the documents there; the bound is for a cache whose documents suddenly get tiny.
+const USES_MAX: u32 = 3;
+/// Ghosts per slot ever used. With documents of one size, ghosts of eight capacities are never more than that; the bound
+/// is for a cache whose documents suddenly get tiny.
 const GHOSTS_PER_SLOT_MAX: usize = 9;
-
-/// A slot's state: uses in the lower bits, where it is in the upper.
-const USES: u8 = 0b0011;
-const PLACE: u8 = 0b1100;
-const OUTSIDE: u8 = 0b0000;
-const SMALL: u8 = 0b0100;
-const MAIN: u8 = 0b1000;
-/// Taken out of the small queue as a victim: a ghost once the host says it was evicted.
-const OFFERED: u8 = 0b1100;
 
 fn manifest() -> Manifest {
     Manifest {
@@ -59,174 +64,154 @@ fn manifest() -> Manifest {
         kind: Kind::Hooks,
         hit_events: HitEvents::Needed,
         goals: &[Goal::Hits, Goal::Bytes],
-        parameters: Cow::Borrowed(&[]),
-    }
-}
-
-/// One of the two queues.
-struct Queue {
-    list: List,
-    // Invariant: the sizes of the documents in the list, wrapping.
-    bytes: u64,
-    bytes_max: u64,
-}
-
-impl Queue {
-    const fn new(bytes_max: u64) -> Self {
-        Self { list: List::new(), bytes: 0, bytes_max }
+        parameters: Cow::Borrowed(PARAMETERS),
     }
 }
 
 struct S3Fifo {
-    links: Links,
-    sizes: Paged<u64, PAGE_SLOTS>,
-    state: Paged<u8, PAGE_SLOTS>,
-    /// Slots seen are below this.
-    slots: usize,
-    small: Queue,
-    main: Queue,
-    ghosts: Ghosts,
+    queues: Queues,
+    /// What left the small queue, and how often it had come back as a ghost before.
+    ghosts: Ghosts<u32>,
+    returns: Option<Returns>,
+    skipped: Option<Skipped>,
+    small_max: u64,
+    main_max: u64,
+    uses_for_main: u32,
     is_filled: bool,
 }
 
+/// How often the documents of the small queue came back, where that counts.
+struct Returns {
+    needed: u32,
+    of: Paged<u8, PAGE_SLOTS>,
+}
+
+/// The newest stretch of the small queue, where it does not count uses.
+struct Skipped {
+    bytes: u64,
+    /// Bytes that ever came into the small queue, wrapping; and those there were when a document came, its own included.
+    came: u64,
+    came_with: Paged<u64, PAGE_SLOTS>,
+}
+
 impl S3Fifo {
-    fn new(capacity: u64) -> Self {
-        let small = capacity / SMALL_PART;
+    fn new(capacity: u64, settings: &Settings) -> Self {
+        let small = settings.get("small");
+        let small_max = share(capacity, small);
+        let (needed, skip) = (settings.get("recall") as u32, share(small_max, settings.get("skip")));
         Self {
-            links: Links::new(),
-            sizes: Paged::new(0, 0),
-            state: Paged::new(OUTSIDE, 0),
-            slots: 0,
-            small: Queue::new(small),
-            main: Queue::new(capacity - small),
-            ghosts: Ghosts::new(capacity - capacity.div_ceil(SMALL_PART)),
+            queues: Queues::new(2),
+            ghosts: Ghosts::new(share(capacity, settings.get("ghosts"))),
+            returns: (needed > 0).then(|| Returns { needed, of: Paged::new(0, 0) }),
+            skipped: (skip > 0).then(|| Skipped { bytes: skip, came: 0, came_with: Paged::new(0, 0) }),
+            small_max,
+            main_max: capacity.saturating_sub(small_max),
+            uses_for_main: settings.get("promote") as u32,
             is_filled: false,
         }
     }
 
-    fn place(&self, slot: Slot) -> u8 {
-        self.state.get(slot as usize) & PLACE
+    /// Whether a document that was remembered with so many earlier returns goes to main at once.
+    fn is_recalled(&self, returns: u32) -> bool {
+        self.returns.as_ref().is_none_or(|it| returns >= it.needed)
     }
 
-    fn hit(&mut self, slot: Slot) {
-        let state = self.state.get(slot as usize);
-        if matches!(state & PLACE, SMALL | MAIN) && state & USES < USES_MAX {
-            self.state.set(slot as usize, state + 1);
+    fn push_small(&mut self, event: &Event, returns: u32) {
+        self.queues.push(SMALL, event.slot, event.size);
+        if let Some(it) = &mut self.returns {
+            it.of.set(event.slot as usize, returns.min(u8::MAX.into()) as u8);
+        }
+        if let Some(it) = &mut self.skipped {
+            it.came = it.came.wrapping_add(event.size);
+            it.came_with.set(event.slot as usize, it.came);
         }
     }
 
-    fn insert(&mut self, event: &Event) {
-        let was_ghost = self.ghosts.take(event.hash);
-        let fills_up = !self.is_filled && self.small.bytes >= self.small.bytes_max;
-        self.push(
-            event.slot,
-            event.size,
-            if was_ghost || fills_up { MAIN } else { SMALL },
-            Links::push_newest,
-        );
-        self.ghosts.trim(self.slots.saturating_mul(GHOSTS_PER_SLOT_MAX));
-    }
-
-    /// Puts a document that is in no queue into one of them, its uses forgotten.
-    fn push(&mut self, slot: Slot, size: u64, place: u8, push: fn(&mut Links, &mut List, Slot)) {
-        let queue = if place == MAIN { &mut self.main } else { &mut self.small };
-        push(&mut self.links, &mut queue.list, slot);
-        queue.bytes = queue.bytes.wrapping_add(size);
-        self.sizes.set(slot as usize, size);
-        self.state.set(slot as usize, place);
-        self.slots = self.slots.max(slot as usize + 1);
-    }
-
-    /// Takes a document out of its queue, if it is in one, and leaves it in `place`. What its state was.
-    fn take(&mut self, slot: Slot, place: u8) -> u8 {
-        let state = std::mem::replace(self.state.at(slot as usize), place);
-        let queue = match state & PLACE {
-            SMALL => &mut self.small,
-            MAIN => &mut self.main,
-            _ => return state,
-        };
-        self.links.unlink(&mut queue.list, slot);
-        queue.bytes = queue.bytes.wrapping_sub(self.sizes.get(slot as usize));
-        state
-    }
-
-    fn remove(&mut self, event: &Event) {
-        if self.place(event.slot) == OUTSIDE {
-            return;
-        }
-        let place = self.take(event.slot, OUTSIDE) & PLACE;
-        if event.is_evicted() && place != MAIN {
-            self.ghosts.push(event.hash, self.sizes.get(event.slot as usize));
-        }
-    }
-
-    fn resize(&mut self, slot: Slot, size: u64) {
-        let queue = match self.place(slot) {
-            SMALL => &mut self.small,
-            MAIN => &mut self.main,
-            _ => return,
-        };
-        let old = std::mem::replace(self.sizes.at(slot as usize), size);
-        queue.bytes = queue.bytes.wrapping_sub(old).wrapping_add(size);
+    /// Whether the document is so new in the small queue that its uses do not count.
+    fn is_skipped(&self, slot: Slot) -> bool {
+        let is_new = |it: &Skipped| it.came.wrapping_sub(it.came_with.get(slot as usize)) < it.bytes;
+        self.skipped.as_ref().is_some_and(|it| self.queues.list_of(slot) == Some(SMALL) && is_new(it))
     }
 
     /// The first document of the small queue that was not used enough; those that were go to main.
     fn victim_of_small(&mut self) -> Option<Slot> {
-        while !self.small.list.is_empty() {
-            let slot = self.small.list.oldest();
-            if self.take(slot, OFFERED) & USES < USES_FOR_MAIN {
-                return Some(slot);
+        while let Some(slot) = self.queues.oldest(SMALL) {
+            if self.queues.count(slot) < self.uses_for_main {
+                return Some(self.queues.offer(slot));
             }
-            self.push(slot, self.sizes.get(slot as usize), MAIN, Links::push_newest);
+            self.queues.move_to(MAIN, slot);
+            self.queues.set_count(slot, 0);
         }
         None
     }
 
     /// The first document of the main queue that was not used; those that were go round once more for each use.
     fn victim_of_main(&mut self) -> Option<Slot> {
-        while !self.main.list.is_empty() {
-            let slot = self.main.list.oldest();
-            let state = self.state.at(slot as usize);
-            if *state & USES == 0 {
-                self.take(slot, OUTSIDE);
-                return Some(slot);
+        while let Some(slot) = self.queues.oldest(MAIN) {
+            let uses = self.queues.count(slot);
+            if uses == 0 {
+                return Some(self.queues.offer(slot));
             }
-            *state -= 1;
-            self.links.move_to_newest(&mut self.main.list, slot);
+            self.queues.set_count(slot, uses - 1);
+            self.queues.move_to(MAIN, slot);
         }
         None
     }
 }
 
-impl HookPolicy for S3Fifo {
-    fn on_event(&mut self, context: &Context<'_>, event: &Event) {
-        let Some(kind) = event.kind() else { return };
-        let slot = event.slot;
-        let is_queued = matches!(self.place(slot), SMALL | MAIN);
-        match kind {
-            EventKind::Hit => self.hit(slot),
-            EventKind::Update => self.resize(slot, event.size),
-            EventKind::Remove => self.remove(event),
-            EventKind::Return if is_queued => self.hit(slot),
-            EventKind::Import if is_queued => {}
-            EventKind::Insert | EventKind::Return | EventKind::Import
-                if !list::is_possible(context, slot) => {}
-            EventKind::Insert => {
-                self.take(slot, OUTSIDE);
-                self.insert(event);
-            }
-            // As a ghost that is met again.
-            EventKind::Return => self.push(slot, event.size, MAIN, Links::push_newest),
-            EventKind::Import => {
-                let place = if event.uses > 1 { MAIN } else { SMALL };
-                self.push(slot, event.size, place, Links::push_import);
-            }
+impl Discipline for S3Fifo {
+    fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    fn queues_mut(&mut self) -> &mut Queues {
+        &mut self.queues
+    }
+
+    fn insert(&mut self, event: &Event) {
+        let fills_up = !self.is_filled && self.queues.bytes(SMALL) >= self.small_max;
+        match self.ghosts.take(event.hash) {
+            Some(returns) if !self.is_recalled(returns) => self.push_small(event, returns + 1),
+            Some(_) => self.queues.push(MAIN, event.slot, event.size),
+            None if fills_up => self.queues.push(MAIN, event.slot, event.size),
+            None => self.push_small(event, 0),
+        }
+        self.ghosts.trim(self.queues.slots().saturating_mul(GHOSTS_PER_SLOT_MAX));
+    }
+
+    fn hit(&mut self, slot: Slot, _event: &Event) {
+        if !self.is_skipped(slot) {
+            self.queues.count_up(slot, USES_MAX);
         }
     }
 
-    fn victim(&mut self, _context: &Context<'_>) -> Option<Slot> {
+    fn import(&mut self, event: &Event) {
+        let list = if event.uses > 1 { MAIN } else { SMALL };
+        self.queues.push_import(list, event.slot, event.size);
+        if let Some(it) = &mut self.returns {
+            it.of.set(event.slot as usize, 0);
+        }
+        if let Some(it) = &mut self.skipped {
+            // Old from the start.
+            it.came_with.set(event.slot as usize, it.came.wrapping_sub(it.bytes));
+        }
+    }
+
+    /// As a ghost that is met again.
+    fn put_back(&mut self, event: &Event, _from: usize) {
+        self.queues.push(MAIN, event.slot, event.size);
+    }
+
+    fn gone(&mut self, event: &Event, from: usize) {
+        if event.is_evicted() && from == SMALL {
+            let returns = self.returns.as_ref().map_or(0, |it| it.of.get(event.slot as usize).into());
+            self.ghosts.push(event.hash, self.queues.size(event.slot), returns);
+        }
+    }
+
+    fn victim(&mut self) -> Option<Slot> {
         self.is_filled = true;
-        if self.main.bytes <= self.main.bytes_max
+        if self.queues.bytes(MAIN) <= self.main_max
             && let Some(slot) = self.victim_of_small()
         {
             return Some(slot);
@@ -235,22 +220,21 @@ impl HookPolicy for S3Fifo {
     }
 
     /// Plays the evictions through on the side: the cost is that of the documents visited and those they push round.
-    fn rank(&self, _context: &Context<'_>, visit: &mut dyn FnMut(Slot) -> bool) {
-        let uses = |slot: Slot| self.state.get(slot as usize) & USES;
-        let mut small = self.links.from(self.small.list.oldest()).peekable();
-        let mut main = self.links.from(self.main.list.oldest()).map(|slot| (slot, uses(slot)));
+    fn rank(&self, visit: &mut dyn FnMut(Slot) -> bool) {
+        let mut small = self.queues.iter(SMALL).peekable();
+        let mut main = self.queues.iter(MAIN).map(|slot| (slot, self.queues.count(slot)));
         let mut again = VecDeque::new();
-        let mut main_bytes = self.main.bytes;
+        let mut main_bytes = self.queues.bytes(MAIN);
         loop {
             let mut victim = None;
-            if main_bytes <= self.main.bytes_max {
+            if main_bytes <= self.main_max {
                 for slot in small.by_ref() {
-                    if uses(slot) < USES_FOR_MAIN {
+                    if self.queues.count(slot) < self.uses_for_main {
                         victim = Some(slot);
                         break;
                     }
                     again.push_back((slot, 0));
-                    main_bytes = main_bytes.wrapping_add(self.sizes.get(slot as usize));
+                    main_bytes = main_bytes.wrapping_add(self.queues.size(slot));
                 }
             }
             while victim.is_none()
@@ -258,7 +242,7 @@ impl HookPolicy for S3Fifo {
             {
                 if uses == 0 {
                     victim = Some(slot);
-                    main_bytes = main_bytes.wrapping_sub(self.sizes.get(slot as usize));
+                    main_bytes = main_bytes.wrapping_sub(self.queues.size(slot));
                 } else {
                     again.push_back((slot, uses - 1));
                 }
@@ -272,12 +256,10 @@ impl HookPolicy for S3Fifo {
         }
     }
 
-    fn len(&self) -> usize {
-        self.small.list.len() + self.main.list.len()
-    }
-
-    fn state_bytes(&self) -> usize {
-        self.links.state_bytes() + self.sizes.bytes() + self.state.bytes() + self.ghosts.state_bytes()
+    fn extra_bytes(&self) -> usize {
+        let returns = self.returns.as_ref().map_or(0, |it| it.of.bytes());
+        let skipped = self.skipped.as_ref().map_or(0, |it| it.came_with.bytes());
+        self.ghosts.state_bytes() + returns + skipped
     }
 }
 
@@ -339,5 +321,23 @@ mod tests {
     #[test]
     fn an_import_used_before_goes_to_main_and_others_to_small_below_the_rest() {
         check("+0 i1 I2 i3 I4 +5", &[], &[1, 3, 0, 2, 4, 5]);
+    }
+
+    #[test]
+    fn with_recall_a_ghost_must_come_back_twice() {
+        let check = |moves: &str, offered: &[Slot], left: &[Slot]| {
+            crate::script::check_spec("s3-fifo(recall=1)", 10, &format!("{FULL} {moves}"), offered, left);
+        };
+        check("v +0", &[0], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        check("v +0 v +0", &[0, 0], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 0]);
+    }
+
+    #[test]
+    fn uses_in_the_newest_stretch_of_the_small_queue_do_not_count() {
+        let check = |moves: &str, offered: &[Slot]| {
+            crate::script::check_spec("s3-fifo(small=50%,skip=40%,promote=1)", 10, moves, offered, &[]);
+        };
+        check("+0 +1 +2 h2 h1 h0 v v v", &[1, 2, 0]);
+        check("+0 +1 h1 +2 h1 +3 h1 -0 -2 -3 v", &[1]);
     }
 }

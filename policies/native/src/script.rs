@@ -10,9 +10,18 @@ use cnn_core::time::Tick;
 /// is not answered. A document's hash is its slot.
 #[track_caller]
 pub(crate) fn check(factory: &Factory, capacity: u64, moves: &str, offered: &[Slot], left: &[Slot]) {
-    let Replacement::Hooks(mut policy) = factory.with_defaults(capacity) else {
-        panic!("a policy without queues")
-    };
+    play(factory.with_defaults(capacity), moves, offered, left);
+}
+
+/// The same for a policy with parameters.
+#[track_caller]
+pub(crate) fn check_spec(spec: &str, capacity: u64, moves: &str, offered: &[Slot], left: &[Slot]) {
+    play(crate::choose(spec).expect("a policy").build(capacity), moves, offered, left);
+}
+
+#[track_caller]
+fn play(policy: Replacement, moves: &str, offered: &[Slot], left: &[Slot]) {
+    let Replacement::Hooks(mut policy) = policy else { panic!("a policy without queues") };
     let documents = Documents::new(1);
     let context = Context { documents: &documents, now: Tick(0) };
     let mut victims = Vec::new();

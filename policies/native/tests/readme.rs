@@ -1,11 +1,18 @@
-//! The table of policies in `policies/README.md` says what the manifests say.
+//! The table of policies in `policies/README.md` says what the manifests say; with `BLESS=1` it is written anew.
 
 use std::path::Path;
 
-use cnn_core::policy::{HitEvents, Manifest};
+use cnn_core::policy::{HitEvents, Manifest, Parameter};
 
 const BEGIN: &str = "<!-- table of native policies -->\n";
 const END: &str = "<!-- end of table -->";
+
+/// Name and default of each, with its range: `bits` 1 (1 to 8).
+fn parameters(parameters: &[Parameter]) -> String {
+    let show =
+        |it: &Parameter| format!("`{}` {} ({} to {}): {}", it.name, it.default, it.min, it.max, it.summary);
+    parameters.iter().map(show).collect::<Vec<_>>().join("; ")
+}
 
 fn row(manifest: &Manifest) -> String {
     let goals: Vec<_> = manifest.goals.iter().map(|goal| goal.as_str()).collect();
@@ -14,11 +21,12 @@ fn row(manifest: &Manifest) -> String {
         HitEvents::Unneeded => "no",
     };
     format!(
-        "| `{}` | {} | {hit_events} | {} | {} | {} |\n",
+        "| `{}` | {} | {hit_events} | {} | {} | {} | {} |\n",
         manifest.name,
         manifest.kind.as_str(),
         goals.join(", "),
         manifest.summary,
+        parameters(&manifest.parameters),
         manifest.paper,
     )
 }
@@ -26,15 +34,17 @@ fn row(manifest: &Manifest) -> String {
 #[test]
 fn the_table_of_policies_is_that_of_the_registry() {
     let mut expected = String::from(
-        "| name | kind | told of hits | goals, best first | what goes first; when to choose it | paper |\n\
-         | --- | --- | --- | --- | --- | --- |\n",
+        "| name | kind | told of hits | goals, best first | what goes first; when to choose it | parameters: default (range) | paper |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     expected.extend(cnn_policies::registry().iter().map(|factory| row(&(factory.manifest)())));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let text = std::fs::read_to_string(path).expect("the README is beside the crates");
-    let table = text.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map(|(table, _)| table);
-    assert!(
-        table == Some(&*expected),
-        "put this between the two comments of policies/README.md:\n{expected}"
-    );
+    let text = std::fs::read_to_string(&path).expect("the README is beside the crates");
+    let (before, rest) = text.split_once(BEGIN).expect("there is a table");
+    let (table, after) = rest.split_once(END).expect("it ends");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, [before, BEGIN, &expected, END, after].concat()).expect("it can be written");
+    } else {
+        assert!(table == expected, "run this test with BLESS=1 to bring policies/README.md up to date");
+    }
 }

@@ -4,8 +4,8 @@
 use crate::driver::{Cache, fetch_us};
 use crate::traces::Object;
 
-/// The plain cache that goes by this name.
-pub(crate) fn cache(policy: &str, capacity: u64) -> Box<dyn Cache> {
+/// The plain cache that goes by this name, if there is one.
+pub(crate) fn cache(policy: &str, capacity: u64) -> Option<Box<dyn Cache>> {
     let scored = |aging, touch, worth| -> Box<dyn Cache> {
         Box::new(Scored {
             aging,
@@ -13,25 +13,39 @@ pub(crate) fn cache(policy: &str, capacity: u64) -> Box<dyn Cache> {
             worth,
             residents: vec![],
             clock: 0.0,
+            tie: if policy == "squid-gdsf" { 1e-9 } else { 0.0 },
             costs: vec![],
             now: 0,
             capacity,
         })
     };
     let queued = |moves_on_hit| Box::new(Queued { moves_on_hit, queue: vec![], capacity });
-    match policy {
+    Some(match policy {
         "lru" => queued(true),
         "fifo" => queued(false),
         "sieve" => Box::new(Sieve { queue: vec![], hand: None, capacity }),
         "s3-fifo" => Box::new(S3Fifo::new(capacity)),
-        "lfu-da" => scored(true, true, |it, _| it.uses),
-        "size" => scored(false, false, |it, _| -it.size),
-        "gds" => scored(true, true, |it, _| 1.0 / it.size),
-        "gds-packets" => scored(true, true, |it, _| (2.0 + it.size / 536.0) / it.size),
-        "gds-latency" => scored(true, true, |it, cost| cost / it.size),
-        "gdsf" => scored(true, true, |it, _| it.uses / it.size),
-        _ => panic!("no plain form of {policy}: write one"),
-    }
+        "clock" => Box::new(Clock { uses_max: 1, queue: vec![], capacity }),
+        "slru" => Box::new(Slru { fills: true, segments: vec![vec![]; 4], capacity }),
+        "s4lru" => Box::new(Slru { fills: false, segments: vec![vec![]; 4], capacity }),
+        "arc" => {
+            Box::new(Arc { lists: Default::default(), ghosts: Default::default(), target: 0.0, capacity })
+        }
+        "lirs" => Box::new(Lirs { stack: vec![], queue: vec![], ghosts: vec![], capacity }),
+        "2q" => Box::new(TwoQ { newcomers: vec![], main: vec![], out: vec![], capacity }),
+        "qd-lp" => Box::new(QdLp { probation: vec![], main: vec![], ghosts: vec![], capacity }),
+        // The clock of the comparison stands still: no ties are broken by time.
+        "squid-lru" => queued(true),
+        "squid-gdsf" => scored(Aging::Last, true, |it, _| it.uses / it.size),
+        "squid-lfuda" => scored(Aging::Last, true, |it, _| it.uses),
+        "lfu-da" => scored(Aging::Highest, true, |it, _| it.uses),
+        "size" => scored(Aging::None, false, |it, _| -it.size),
+        "gds" => scored(Aging::Highest, true, |it, _| 1.0 / it.size),
+        "gds-packets" => scored(Aging::Highest, true, |it, _| (2.0 + it.size / 536.0) / it.size),
+        "gds-latency" => scored(Aging::Highest, true, |it, cost| cost / it.size),
+        "gdsf" => scored(Aging::Highest, true, |it, _| it.uses / it.size),
+        _ => return None,
+    })
 }
 
 /// LRU and FIFO: the front of the vector goes.
@@ -73,13 +87,25 @@ struct Scorable {
     scored: u64,
 }
 
+/// What the clock becomes when an object goes.
+#[derive(Clone, Copy, PartialEq)]
+enum Aging {
+    /// Nothing.
+    None,
+    /// Its score, which in GreedyDual is never lower than the clock.
+    Highest,
+    /// Its score when that is above nought, as in Squid.
+    Last,
+}
+
 /// The policies that give objects a number: the lowest goes, of equals the one that got its number first.
 struct Scored {
-    aging: bool,
+    aging: Aging,
     touch: bool,
     worth: fn(&Scorable, f64) -> f64,
     residents: Vec<Scorable>,
     clock: f64,
+    tie: f64,
     costs: Vec<f64>,
     now: u64,
     capacity: u64,
@@ -96,7 +122,7 @@ impl Scored {
             cost = self.costs.iter().sum::<f64>() / self.costs.len() as f64;
         }
         self.now += 1;
-        it.score = self.clock + (self.worth)(&it, cost);
+        it.score = self.clock + (self.worth)(&it, cost) - self.tie;
         it.scored = self.now;
         it
     }
@@ -110,7 +136,7 @@ impl Scored {
             }
         }
         let gone = self.residents.remove(lowest);
-        if self.aging {
+        if self.aging == Aging::Highest || self.aging == Aging::Last && gone.score > 0.0 {
             self.clock = gone.score;
         }
     }
@@ -265,5 +291,386 @@ impl Cache for S3Fifo {
     fn purge(&mut self, object: Object) {
         self.small.retain(|it| it.0 != object);
         self.main.retain(|it| it.0 != object);
+    }
+}
+
+/// CLOCK, the newest at the back.
+struct Clock {
+    uses_max: u32,
+    queue: Vec<(Object, u64, u32)>,
+    capacity: u64,
+}
+
+impl Cache for Clock {
+    fn request(&mut self, object: Object, size: u64) -> bool {
+        if let Some(it) = self.queue.iter_mut().find(|it| it.0 == object) {
+            it.2 = (it.2 + 1).min(self.uses_max);
+            return true;
+        }
+        if size <= self.capacity {
+            while bytes(&self.queue) + size > self.capacity {
+                turn(&mut self.queue);
+            }
+            self.queue.push((object, size, 0));
+        }
+        false
+    }
+
+    fn purge(&mut self, object: Object) {
+        self.queue.retain(|it| it.0 != object);
+    }
+}
+
+/// One step of CLOCK's hand; what it evicted, if it did.
+fn turn(queue: &mut Vec<(Object, u64, u32)>) -> bool {
+    let (object, size, uses) = queue.remove(0);
+    if uses > 0 {
+        queue.push((object, size, uses - 1));
+    }
+    uses == 0
+}
+
+/// SLRU, the most recently used at the back of each segment.
+struct Slru {
+    fills: bool,
+    segments: Vec<Vec<(Object, u64, ())>>,
+    capacity: u64,
+}
+
+impl Slru {
+    fn segment_max(&self) -> u64 {
+        self.capacity / 4
+    }
+
+    fn evict(&mut self) {
+        let lowest = self.segments.iter_mut().find(|segment| !segment.is_empty());
+        lowest.unwrap().remove(0);
+    }
+}
+
+impl Cache for Slru {
+    fn request(&mut self, object: Object, size: u64) -> bool {
+        for at in 0..4 {
+            let Some(i) = self.segments[at].iter().position(|it| it.0 == object) else { continue };
+            let it = self.segments[at].remove(i);
+            let mut to = (at + 1).min(3);
+            self.segments[to].push(it);
+            while to > 0 {
+                while bytes(&self.segments[to]) > self.segment_max() {
+                    let it = self.segments[to].remove(0);
+                    self.segments[to - 1].push(it);
+                }
+                to -= 1;
+            }
+            return true;
+        }
+        if size <= self.capacity {
+            while self.segments.iter().map(|segment| bytes(segment)).sum::<u64>() + size > self.capacity {
+                self.evict();
+            }
+            let max = self.segment_max();
+            let has_room = |segment: &Vec<_>| bytes(segment) + size <= max;
+            let lowest = self.segments.iter().position(has_room).filter(|_| self.fills);
+            self.segments[lowest.unwrap_or(0)].push((object, size, ()));
+        }
+        false
+    }
+
+    fn purge(&mut self, object: Object) {
+        self.segments.iter_mut().for_each(|segment| segment.retain(|it| it.0 != object));
+    }
+}
+
+/// Remembers an object among so many bytes of ghosts, the newest at the back.
+fn remember(ghosts: &mut Vec<(Object, u64)>, object: Object, size: u64, bytes_max: u64) {
+    if size <= bytes_max {
+        while ghosts.iter().map(|it| it.1).sum::<u64>() + size > bytes_max {
+            ghosts.remove(0);
+        }
+        ghosts.push((object, size));
+    }
+}
+
+/// Forgets a ghost; whether there was one.
+fn recall(ghosts: &mut Vec<(Object, u64)>, object: Object) -> bool {
+    let before = ghosts.len();
+    ghosts.retain(|it| it.0 != object);
+    ghosts.len() < before
+}
+
+/// 2Q, the newest at the back of each queue.
+struct TwoQ {
+    newcomers: Vec<(Object, u64, ())>,
+    main: Vec<(Object, u64, ())>,
+    out: Vec<(Object, u64)>,
+    capacity: u64,
+}
+
+impl Cache for TwoQ {
+    fn request(&mut self, object: Object, size: u64) -> bool {
+        if self.newcomers.iter().any(|it| it.0 == object) {
+            return true;
+        }
+        if let Some(at) = self.main.iter().position(|it| it.0 == object) {
+            let it = self.main.remove(at);
+            self.main.push(it);
+            return true;
+        }
+        if size > self.capacity {
+            return false;
+        }
+        let was_ghost = recall(&mut self.out, object);
+        while bytes(&self.newcomers) + bytes(&self.main) + size > self.capacity {
+            if bytes(&self.newcomers) > self.capacity / 4 || self.main.is_empty() {
+                let (gone, size, ()) = self.newcomers.remove(0);
+                remember(&mut self.out, gone, size, self.capacity / 2);
+            } else {
+                self.main.remove(0);
+            }
+        }
+        let queue = if was_ghost { &mut self.main } else { &mut self.newcomers };
+        queue.push((object, size, ()));
+        false
+    }
+
+    fn purge(&mut self, object: Object) {
+        self.newcomers.retain(|it| it.0 != object);
+        self.main.retain(|it| it.0 != object);
+    }
+}
+
+/// QD-LP-FIFO, the newest at the back of each queue.
+struct QdLp {
+    probation: Vec<(Object, u64, u32)>,
+    main: Vec<(Object, u64, u32)>,
+    ghosts: Vec<(Object, u64)>,
+    capacity: u64,
+}
+
+impl QdLp {
+    fn evict(&mut self) {
+        let main_max = self.capacity - (self.capacity as f64 * 0.1) as u64;
+        while let Some(&(object, size, uses)) = self.probation.first() {
+            if uses == 0 {
+                self.probation.remove(0);
+                let ghosts_max = (self.capacity as f64 * 0.9) as u64;
+                return remember(&mut self.ghosts, object, size, ghosts_max);
+            }
+            let mut has_evicted = false;
+            if bytes(&self.main) + size > main_max && !self.main.is_empty() {
+                while !turn(&mut self.main) {}
+                has_evicted = true;
+            }
+            if bytes(&self.main) + size <= main_max || !has_evicted {
+                self.probation.remove(0);
+                self.main.push((object, size, 0));
+            }
+            if has_evicted {
+                return;
+            }
+        }
+        while !turn(&mut self.main) {}
+    }
+}
+
+impl Cache for QdLp {
+    fn request(&mut self, object: Object, size: u64) -> bool {
+        if let Some(it) = self.probation.iter_mut().chain(&mut self.main).find(|it| it.0 == object) {
+            it.2 = (it.2 + 1).min(3);
+            return true;
+        }
+        if size > self.capacity {
+            return false;
+        }
+        let was_ghost = recall(&mut self.ghosts, object);
+        while bytes(&self.probation) + bytes(&self.main) + size > self.capacity {
+            self.evict();
+        }
+        let queue = if was_ghost { &mut self.main } else { &mut self.probation };
+        queue.push((object, size, 0));
+        false
+    }
+
+    fn purge(&mut self, object: Object) {
+        self.probation.retain(|it| it.0 != object);
+        self.main.retain(|it| it.0 != object);
+    }
+}
+
+/// ARC: T1 and T2, B1 and B2, the most recently used at the back of each.
+struct Arc {
+    lists: [Vec<(Object, u64, ())>; 2],
+    ghosts: [Vec<(Object, u64)>; 2],
+    target: f64,
+    capacity: u64,
+}
+
+fn ghost_bytes(ghosts: &[(Object, u64)]) -> u64 {
+    ghosts.iter().map(|it| it.1).sum()
+}
+
+impl Cache for Arc {
+    fn request(&mut self, object: Object, size: u64) -> bool {
+        for list in 0..2 {
+            if let Some(at) = self.lists[list].iter().position(|it| it.0 == object) {
+                let it = self.lists[list].remove(at);
+                self.lists[1].push(it);
+                return true;
+            }
+        }
+        if size > self.capacity {
+            return false;
+        }
+        while bytes(&self.lists[0]) + bytes(&self.lists[1]) + size > self.capacity {
+            let is_first = bytes(&self.lists[0]) > self.target as u64 && !self.lists[0].is_empty();
+            let from = usize::from(!is_first && !self.lists[1].is_empty());
+            let (gone, size, ()) = self.lists[from].remove(0);
+            self.ghosts[from].push((gone, size));
+        }
+        let ghosts = [ghost_bytes(&self.ghosts[0]) as f64, ghost_bytes(&self.ghosts[1]) as f64];
+        let (b1, b2) = (recall(&mut self.ghosts[0], object), recall(&mut self.ghosts[1], object));
+        if b1 {
+            self.target += size as f64 * (ghosts[1] / ghosts[0]).max(1.0);
+            self.target = self.target.min(self.capacity as f64);
+        } else if b2 {
+            self.target -= size as f64 * (ghosts[0] / ghosts[1]).max(1.0);
+            self.target = self.target.max(0.0);
+        }
+        self.lists[usize::from(b1 || b2)].push((object, size, ()));
+        for ghosts in &mut self.ghosts {
+            while ghost_bytes(ghosts) > self.capacity {
+                ghosts.remove(0);
+            }
+        }
+        while bytes(&self.lists[0]) + ghost_bytes(&self.ghosts[0]) > self.capacity
+            && !self.ghosts[0].is_empty()
+        {
+            self.ghosts[0].remove(0);
+        }
+        let resident = bytes(&self.lists[0]) + bytes(&self.lists[1]);
+        while resident + ghost_bytes(&self.ghosts[0]) + ghost_bytes(&self.ghosts[1]) > 2 * self.capacity
+            && !self.ghosts[1].is_empty()
+        {
+            self.ghosts[1].remove(0);
+        }
+        false
+    }
+
+    fn purge(&mut self, object: Object) {
+        self.lists.iter_mut().for_each(|list| list.retain(|it| it.0 != object));
+    }
+}
+
+/// What an object in LIRS's stack is.
+#[derive(Clone, Copy, PartialEq)]
+enum Recency {
+    Lir,
+    Hir,
+    Ghost,
+}
+
+/// LIRS with the paper's stack, its top at the back, and queue, its end at the back.
+struct Lirs {
+    stack: Vec<(Object, u64, Recency)>,
+    queue: Vec<(Object, u64)>,
+    /// In the order they went.
+    ghosts: Vec<(Object, u64)>,
+    capacity: u64,
+}
+
+impl Lirs {
+    fn lir_max(&self) -> u64 {
+        self.capacity - ((self.capacity as f64 * 0.01) as u64).max(1)
+    }
+
+    fn lir_bytes(&self) -> u64 {
+        self.stack.iter().filter(|it| it.2 == Recency::Lir).map(|it| it.1).sum()
+    }
+
+    /// What this object is in the stack; it is not there any more.
+    fn take(&mut self, object: Object) -> Option<Recency> {
+        let at = self.stack.iter().position(|it| it.0 == object)?;
+        Some(self.stack.remove(at).2)
+    }
+
+    /// Removes from the bottom of the stack what is not LIR.
+    fn prune(&mut self) {
+        while self.stack.first().is_some_and(|it| it.2 != Recency::Lir) {
+            let (object, ..) = self.stack.remove(0);
+            recall(&mut self.ghosts, object);
+        }
+    }
+
+    /// Puts a LIR object on top, and turns the lowest into HIR until the others fit.
+    fn push_lir(&mut self, object: Object, size: u64) {
+        self.stack.push((object, size, Recency::Lir));
+        self.prune();
+        while self.lir_bytes() > self.lir_max() {
+            let (lowest, size, _) = self.stack.remove(0);
+            self.queue.push((lowest, size));
+            self.prune();
+        }
+    }
+
+    fn push_hir(&mut self, object: Object, size: u64) {
+        self.stack.push((object, size, Recency::Hir));
+        self.queue.push((object, size));
+        self.prune();
+    }
+
+    fn evict(&mut self) {
+        if self.queue.is_empty() {
+            self.stack.remove(0);
+            return self.prune();
+        }
+        let (object, size) = self.queue.remove(0);
+        if let Some(it) = self.stack.iter_mut().find(|it| it.0 == object) {
+            it.2 = Recency::Ghost;
+            self.ghosts.push((object, size));
+        }
+    }
+}
+
+impl Cache for Lirs {
+    fn request(&mut self, object: Object, size: u64) -> bool {
+        let is_queued = recall(&mut self.queue, object);
+        let was = match self.stack.iter().find(|it| it.0 == object).map(|it| it.2) {
+            Some(Recency::Ghost) | None if !is_queued => {
+                if size > self.capacity {
+                    return false;
+                }
+                while self.lir_bytes() + ghost_bytes(&self.queue) + size > self.capacity {
+                    self.evict();
+                }
+                let was = self.take(object);
+                recall(&mut self.ghosts, object);
+                if was.is_some() || self.lir_bytes() + size <= self.lir_max() {
+                    self.push_lir(object, size);
+                } else {
+                    self.push_hir(object, size);
+                }
+                while ghost_bytes(&self.ghosts) > self.capacity {
+                    let (oldest, _) = self.ghosts.remove(0);
+                    self.take(oldest);
+                }
+                return false;
+            }
+            was => was,
+        };
+        self.take(object);
+        if was.is_some() {
+            self.push_lir(object, size)
+        } else {
+            self.push_hir(object, size)
+        }
+        true
+    }
+
+    fn purge(&mut self, object: Object) {
+        let is_queued = recall(&mut self.queue, object);
+        if is_queued || self.stack.iter().any(|it| it.0 == object && it.2 == Recency::Lir) {
+            self.take(object);
+            self.prune();
+        }
     }
 }
