@@ -5,6 +5,7 @@
 //! deterministic: the same events give the same victims on any machine. `policies/README.md` says how to choose one
 //! and how to add one.
 
+pub mod admission;
 mod ghosts;
 mod greedy_dual;
 mod list;
