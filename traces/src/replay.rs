@@ -11,12 +11,15 @@
 
 mod accounting;
 mod agreement;
+mod bounds;
 mod cache;
 mod cell;
 mod curve;
 mod latency;
+mod logged;
 mod observer;
 mod outcome;
+mod parallel;
 mod policy;
 mod run;
 mod schedule;
@@ -27,14 +30,17 @@ mod timeline;
 
 pub use accounting::{Accounting, BadSize, METADATA_BYTES, Room, Size, working_set};
 pub use agreement::{Aspect, Counted, Counting, Matrix, ORIGINS_MAX};
+pub use bounds::Bound;
 pub use cell::{BadUnit, Cell, Unit};
 pub use cnn_core::policy::{Reevaluate, Traffic};
 pub use curve::{Curve, Point, Sampling};
 pub use latency::Latency;
+pub use logged::logged;
 pub use observer::{NEVER, Observer, RunError, Stop};
 pub(crate) use outcome::mean_and_reach;
 pub use outcome::{BLOCKS, Interval, Intervals, Mark, Outcome, Response, Timing, What, Window};
-pub use policy::{Policy, UnknownPolicy, split_list};
+pub use parallel::in_order;
+pub use policy::Policy;
 pub use run::{Options, observed, run};
 pub use schedule::{At, BadSwitch, Planned, Schedule};
 pub use sweep::{Carry, Effect, Sweep, Way};

@@ -90,6 +90,7 @@ pub struct Trace {
     unique_bytes: u64,
     bytes: u64,
     has_logged: bool,
+    span_us: u64,
 }
 
 /// Rows read from a file at once.
@@ -141,6 +142,11 @@ impl Trace {
         self.has_logged
     }
 
+    /// Microseconds from the first request to the last.
+    pub fn span_us(&self) -> u64 {
+        self.span_us
+    }
+
     /// Calls `each` with the requests from number `from` on, in order, some thousands at a time, until it says false.
     ///
     /// # Errors
@@ -186,6 +192,7 @@ pub struct TraceBuilder {
     unique_bytes: u64,
     bytes: u64,
     has_logged: bool,
+    span_us: u64,
 }
 
 impl TraceBuilder {
@@ -203,6 +210,7 @@ impl TraceBuilder {
             unique_bytes: 0,
             bytes: 0,
             has_logged: false,
+            span_us: 0,
         }
     }
 
@@ -238,6 +246,7 @@ impl TraceBuilder {
         self.waiting.push(row);
         self.len += 1;
         self.bytes = self.bytes.saturating_add(row.size);
+        self.span_us = row.time_us;
         self.has_logged |= row.flags & Flags::HAS_LOGGED != 0;
         if self.waiting.len() >= self.rows_in_memory_max {
             self.spill()?;
@@ -313,6 +322,7 @@ impl TraceBuilder {
             unique_bytes: self.unique_bytes,
             bytes: self.bytes,
             has_logged: self.has_logged,
+            span_us: self.span_us,
         })
     }
 }

@@ -3,7 +3,9 @@
 //! The index is an array: objects are numbered densely, so finding a document is one load. All that decides is the
 //! engine's: columns, executor, orders.
 
-use cnn_core::policy::{Direct, Document, PrepareError, Slot};
+use cnn_core::policy::{
+    Admission, AdmissionChoice, Direct, Document, HitEvents, PrepareError, Slot, Verdict,
+};
 use cnn_core::time::Tick;
 
 use super::accounting::{Accounting, Room};
@@ -26,6 +28,9 @@ pub(super) struct Cache<'a> {
     slot_of: Vec<Slot>,
     object_of: Vec<u32>,
     accounting: Accounting,
+    admission: Option<Box<dyn Admission>>,
+    /// Whether the admission policy is told of hits.
+    tells_hits: bool,
     capacity: u64,
     largest: u64,
     used: u64,
@@ -40,6 +45,7 @@ impl<'a> Cache<'a> {
         policy: &Policy,
         capacity: u64,
         accounting: Accounting,
+        admission: Option<&AdmissionChoice>,
     ) -> Result<Self, PrepareError> {
         let objects = trace.objects().len();
         Ok(Self {
@@ -48,6 +54,8 @@ impl<'a> Cache<'a> {
             slot_of: vec![NONE; objects],
             object_of: Vec::new(),
             accounting,
+            admission: admission.map(|choice| choice.build(capacity)),
+            tells_hits: admission.is_some_and(|choice| choice.manifest().hit_events == HitEvents::Needed),
             capacity,
             largest: accounting.largest(capacity),
             used: 0,
@@ -63,6 +71,9 @@ impl<'a> Cache<'a> {
         let slot = self.slot_of[row.object as usize];
         if slot != NONE && row.flags & NOT_FROM_STORE == 0 {
             self.engine.hit(slot);
+            if self.tells_hits {
+                self.tell_admission(slot);
+            }
             return true;
         }
         self.miss(row, slot);
@@ -82,28 +93,33 @@ impl<'a> Cache<'a> {
             self.not_admitted += 1;
             return;
         }
-        if slot != NONE {
-            // A reload or another version: what was stored goes, and its history with it.
-            self.forget(slot);
-        }
         let charge = self.accounting.charge(row.size);
-        if charge > self.largest {
+        let document = self.document(row, charge);
+        // A reload or another version: what was stored goes, and its history with it. It was admitted once.
+        let is_admitted = if slot != NONE {
+            self.forget(slot);
+            charge <= self.largest
+        } else {
+            charge <= self.largest && self.admits(&document)
+        };
+        if !is_admitted {
             self.not_admitted += 1;
             return;
         }
         while self.accounting.room == Room::Before && self.used > self.capacity - charge {
             self.evict();
         }
-        self.store(row, charge);
+        self.store(row.object, &document);
         while self.used > self.capacity {
             self.evict();
         }
     }
 
-    fn store(&mut self, row: &Row, charge: u64) {
+    /// The document as it would be stored.
+    fn document(&self, row: &Row, charge: u64) -> Document {
         let object = &self.trace.objects()[row.object as usize];
         let now = Tick(row.time_us);
-        let document = Document {
+        Document {
             hash: object.hash,
             size: charge,
             created: now,
@@ -116,15 +132,28 @@ impl<'a> Cache<'a> {
             path_class: 0,
             status: self.trace.facts()[row.facts as usize].status,
             mime: object.mime,
-        };
-        let slot = self.engine.insert(&document).expect("there are as many slots as objects");
+        }
+    }
+
+    fn admits(&mut self, document: &Document) -> bool {
+        self.admission.as_mut().is_none_or(|admission| admission.admit(document) == Verdict::Admit)
+    }
+
+    fn tell_admission(&mut self, slot: Slot) {
+        if let Some(admission) = &mut self.admission {
+            admission.hit(&self.engine.columns().get(slot));
+        }
+    }
+
+    fn store(&mut self, object: u32, document: &Document) {
+        let slot = self.engine.insert(document).expect("there are as many slots as objects");
         let index = slot as usize;
         if index >= self.object_of.len() {
             self.object_of.resize(index + 1, 0);
         }
-        self.object_of[index] = row.object;
-        self.slot_of[row.object as usize] = slot;
-        self.used += charge;
+        self.object_of[index] = object;
+        self.slot_of[object as usize] = slot;
+        self.used += document.size;
     }
 
     fn evict(&mut self) {

@@ -64,7 +64,19 @@ impl Responses {
     pub(super) fn miss(&mut self, row: &Row) {
         let logged = Latency::logged_us(row);
         self.logged += u64::from(logged.is_some());
-        let took = logged.map_or_else(|| self.latency.model_us(row.size), u64::from);
+        self.took(logged.map_or_else(|| self.latency.model_us(row.size), u64::from));
+    }
+
+    /// One request of a log, hit or miss, with what the log says it took.
+    pub(super) fn logged(&mut self, row: &Row) {
+        let known = (row.elapsed_us != Row::UNKNOWN).then_some(row.elapsed_us);
+        self.logged += u64::from(known.is_some());
+        let is_hit = row.flags & Flags::LOGGED_HIT != 0;
+        let guess = if is_hit { self.latency.hit_us.into() } else { self.latency.model_us(row.size) };
+        self.took(known.map_or(guess, u64::from));
+    }
+
+    fn took(&mut self, took: u64) {
         self.sum_us += took as f64;
         self.misses.saturating_record(took);
     }

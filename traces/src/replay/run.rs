@@ -5,7 +5,7 @@
 
 use std::hint::black_box;
 
-use cnn_core::policy::Traffic;
+use cnn_core::policy::{AdmissionChoice, Traffic};
 
 use super::accounting::Accounting;
 use super::agreement::Counting;
@@ -20,10 +20,12 @@ use super::timeline::{Timeline, WINDOWS_PER_BLOCK, window_requests};
 use crate::{Flags, Row, Trace};
 
 /// How runs are carried out.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// What documents are charged.
     pub accounting: Accounting,
+    /// Who is asked before a document is stored; nobody when there is none.
+    pub admission: Option<AdmissionChoice>,
     /// What hits and misses take.
     pub latency: Latency,
     /// Switches on the way.
@@ -95,7 +97,7 @@ pub fn observed(
 }
 
 /// Confidence intervals from the windows of a trace of so many requests.
-fn intervals(requests: u64, windows: &[Window]) -> Option<Intervals> {
+pub(super) fn intervals(requests: u64, windows: &[Window]) -> Option<Intervals> {
     let block = window_requests(requests) * WINDOWS_PER_BLOCK as u64;
     let mut blocks: Vec<Traffic> = Vec::new();
     for window in windows {
@@ -128,7 +130,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(trace: &'a Trace, policy: &Policy, size: u64, options: &Options) -> Result<Self, RunError> {
         Ok(Self {
-            cache: Cache::new(trace, policy, size, options.accounting)?,
+            cache: Cache::new(trace, policy, size, options.accounting, options.admission.as_ref())?,
             policy: policy.clone(),
             at: 0,
             time_us: 0,
