@@ -1,9 +1,15 @@
 //! What a switch costs, and how that depends on how much is re-evaluated at once: one switch, repeated with several
 //! shares, against a cache that stayed with the old policy and one that always had the new one.
 
-use cnn_core::policy::Reevaluate;
+use cnn_core::policy::{Reevaluate, Traffic};
 
+use super::observer::{NEVER, Observer, RunError, Stop};
 use super::outcome::{Outcome, Window};
+use super::parallel::in_order;
+use super::policy::Policy;
+use super::run::{Options, observed, run};
+use super::schedule::{At, Planned};
+use crate::Trace;
 
 /// A way to go from one policy to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,11 +107,120 @@ impl Effect {
     }
 }
 
+impl Carry {
+    /// The ways a sweep compares: from nothing at once to everything, and an empty cache for contrast.
+    pub const SWEEP: [Self; 7] = [
+        Self::Reevaluate(Reevaluate::Count(0)),
+        Self::Reevaluate(Reevaluate::Percent(5.0)),
+        Self::Reevaluate(Reevaluate::Percent(10.0)),
+        Self::Reevaluate(Reevaluate::Percent(20.0)),
+        Self::Reevaluate(Reevaluate::Percent(50.0)),
+        Self::Reevaluate(Reevaluate::All),
+        Self::Flush,
+    ];
+}
+
+/// Windows of a run while effects are made out, at most; and as they are reported.
+const WINDOWS_MAX: u64 = 4000;
+const WINDOWS_SHOWN: usize = 200;
+
+/// Carries the switch from `from` to `to` at a request out in each of the ways, on so many threads. Windows are as long
+/// as a quarter of the documents in the cache at the switch, but no shorter than one part in [`WINDOWS_MAX`] of the
+/// trace.
+///
+/// # Errors
+/// When the rows cannot be read back or a policy cannot be made.
+pub fn sweep(
+    trace: &Trace,
+    (from, to): (&Policy, &Policy),
+    at: At,
+    size: u64,
+    options: &Options,
+    threads: usize,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Sweep, RunError> {
+    let at = at.request(trace)?;
+    let mut census = Census { at, documents: 0, used: 0, is_done: false };
+    let plain = Options { switches: Vec::new(), ..options.clone() };
+    observed(trace, from, size, &plain, &mut [&mut census], progress)?;
+    let every = (census.documents / 4).max(trace.len() / WINDOWS_MAX).max(1);
+
+    let plain = Options { windows: Some((every, at)), ..plain };
+    let mut jobs = vec![(from, plain.clone()), (to, plain.clone())];
+    jobs.extend(Carry::SWEEP.map(|carry| {
+        let planned = Planned { at: At::Request(at), to: to.clone(), carry };
+        (from, Options { switches: vec![planned], ..plain.clone() })
+    }));
+    let outcomes = in_order(&jobs, threads, |(policy, options)| run(trace, policy, size, options, progress));
+    let mut outcomes = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter();
+    let mut next = || outcomes.next().expect("a result for each job");
+    let (stayed, always) = (next(), next());
+    let ways = Carry::SWEEP.map(|carry| {
+        let outcome = next();
+        let timelines = [&outcome, &stayed, &always].map(|outcome| &outcome.timeline[..]);
+        let effect = Effect::of(at, census.documents, census.used, timelines[0], timelines[1], timelines[2]);
+        Way { carry, outcome: coarser(outcome, at), effect }
+    });
+    let (stayed, always) = (coarser(stayed, at), coarser(always, at));
+    Ok(Sweep { at, documents: census.documents, stayed, always, ways: ways.into() })
+}
+
+/// Counts what is in the cache before a request.
+struct Census {
+    at: u64,
+    documents: u64,
+    used: u64,
+    is_done: bool,
+}
+
+impl Observer for Census {
+    fn next_stop(&self) -> u64 {
+        if self.is_done { NEVER } else { self.at }
+    }
+
+    fn stop(&mut self, stop: &mut Stop<'_, '_>) -> Result<(), RunError> {
+        if !self.is_done {
+            (self.documents, self.used) = (stop.documents(), stop.used());
+        }
+        self.is_done = true;
+        Ok(())
+    }
+}
+
+/// Puts neighbouring windows together until there are few enough to show; one still begins at `at`.
+fn coarser(mut outcome: Outcome, at: u64) -> Outcome {
+    let together = outcome.timeline.len().div_ceil(WINDOWS_SHOWN).max(1);
+    let before = outcome.timeline.partition_point(|window| window.from < at);
+    let (early, late) = outcome.timeline.split_at(before);
+    let groups = early.rchunks(together).rev().chain(late.chunks(together));
+    outcome.timeline = groups.map(merged).collect();
+    outcome
+}
+
+fn merged(windows: &[Window]) -> Window {
+    let mut all = windows[0];
+    for window in &windows[1..] {
+        let (a, b) = (all.traffic, window.traffic);
+        all = Window {
+            traffic: Traffic {
+                requests: a.requests + b.requests,
+                hits: a.hits + b.hits,
+                bytes: a.bytes + b.bytes,
+                hit_bytes: a.hit_bytes + b.hit_bytes,
+            },
+            evictions: all.evictions + window.evictions,
+            documents: window.documents,
+            used: window.used,
+            ..all
+        };
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
-    use cnn_core::policy::Traffic;
-
     use super::*;
+    use crate::replay::testing::synthetic;
 
     /// Windows of 100 requests of 10 bytes with so many hits.
     fn timeline(hits: &[u64]) -> Vec<Window> {
@@ -147,5 +262,40 @@ mod tests {
     fn a_switch_that_changes_nothing_costs_nothing() {
         let same = timeline(&[40, 41, 42]);
         assert_eq!(Effect::of(100, 9, 100, &same, &same, &same), Effect::default());
+    }
+
+    fn sweep_of(from: &str, to: &str, threads: usize) -> Sweep {
+        let policies = [from, to].map(|name| Policy::resolve(name).unwrap());
+        let trace = synthetic(7, 40_000);
+        let policies = (&policies[0], &policies[1]);
+        sweep(&trace, policies, At::Percent(50.0), 300_000, &Options::default(), threads, &|_| ()).unwrap()
+    }
+
+    #[test]
+    fn a_sweep_shows_that_a_flush_costs_most() {
+        let sweep = sweep_of("lru", "gdsf", 2);
+        assert_eq!((sweep.at, sweep.ways.len()), (20_000, 7));
+        assert!(sweep.always.traffic.hits > sweep.stayed.traffic.hits, "the switch is to a better policy");
+        let effect = |carry| sweep.ways.iter().find(|way| way.carry == carry).unwrap().effect;
+        let (all, flush) = (effect(Carry::Reevaluate(Reevaluate::All)), effect(Carry::Flush));
+        assert!(flush.dip > 2.0 && flush.dip > all.dip, "{flush:?} {all:?}");
+        for way in &sweep.ways {
+            assert!(way.outcome.timeline.len() <= 2 * WINDOWS_SHOWN);
+            assert!(way.outcome.timeline.iter().any(|window| window.from == sweep.at));
+            let requests: u64 = way.outcome.timeline.iter().map(|window| window.traffic.requests).sum();
+            assert_eq!((requests, way.outcome.marks.len()), (40_000, 1));
+        }
+    }
+
+    #[test]
+    fn a_sweep_is_the_same_on_any_number_of_threads() {
+        assert_eq!(sweep_of("gdsf", "lru", 1), sweep_of("gdsf", "lru", 3));
+    }
+
+    #[test]
+    fn a_switch_to_the_same_policy_costs_next_to_nothing_without_a_flush() {
+        let sweep = sweep_of("lru", "lru", 1);
+        let all = sweep.ways.iter().find(|way| way.carry == Carry::Reevaluate(Reevaluate::All)).unwrap();
+        assert_eq!(all.effect, Effect::default());
     }
 }
