@@ -14,7 +14,7 @@
 //! knows sockets and threads of load, and a clock; it speaks HTTP from outside and uses nothing of the proxy crate.
 
 mod clients;
-mod clock;
+pub(crate) mod clock;
 mod compare;
 mod document;
 mod histogram;

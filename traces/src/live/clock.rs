@@ -1,12 +1,12 @@
-//! The clock of a live comparison, which measures real proxies: the only file of this crate that reads one. Replays have
-//! the trace's.
+//! The clock of a live comparison, which measures real proxies, and of runs that are timed: the only file of this crate
+//! that reads one. What a replay decides goes by the trace's.
 
 #![allow(clippy::disallowed_methods)]
 
 use std::time::{Instant, SystemTime};
 
 /// A moment to measure from.
-pub(super) fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
