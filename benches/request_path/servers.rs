@@ -6,16 +6,12 @@
 //! Squid `cache_mem` without a disk and its log written by its helper, as it is by default.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::process::Command;
 
 use cnn_replay::live::process::{cpu_ns, cpu_ns_of_tree};
+use cnn_support::peer::{self, Home, Peer, free_address, version};
 use cnn_support::{Cnn, Launch, cnn_exe};
-use tempfile::TempDir;
 
 /// The processor that the proxies share; the load and the origin run on the other.
 pub(crate) const PROCESSOR: usize = 0;
@@ -36,7 +32,7 @@ pub(crate) struct Server {
 
 enum Running {
     Ours(Box<Cnn>),
-    Other { child: Child, _folder: TempDir },
+    Other(Peer),
 }
 
 impl Server {
@@ -44,7 +40,7 @@ impl Server {
     pub(crate) fn cpu_ns(&self) -> u64 {
         match &self.running {
             Running::Ours(cnn) => cpu_ns(cnn.pid()),
-            Running::Other { child, .. } => cpu_ns_of_tree(child.id()),
+            Running::Other(peer) => cpu_ns_of_tree(peer.pid()),
         }
     }
 
@@ -52,7 +48,7 @@ impl Server {
     pub(crate) fn ours(&self) -> Option<&Cnn> {
         match &self.running {
             Running::Ours(cnn) => Some(cnn),
-            Running::Other { .. } => None,
+            Running::Other(_) => None,
         }
     }
 
@@ -82,7 +78,7 @@ impl Server {
     /// HAProxy; `None` where it is not installed.
     pub(crate) fn haproxy(origin: SocketAddr) -> Option<Self> {
         let version = version("haproxy", &["-v"], "version ")?;
-        let folder = folder();
+        let home = Home::new();
         let (address, metrics) = (free_address(), free_address());
         let config = format!(
             "global
@@ -113,12 +109,12 @@ frontend metrics
     http-request use-service prometheus-exporter
 "
         );
-        let path = write(&folder, "haproxy.cfg", &config);
-        let log = fs::File::create(folder.path().join("access.log")).expect("the folder can be written");
+        let path = home.write("haproxy.cfg", &config);
+        let log = fs::File::create(home.path().join("access.log")).expect("the folder can be written");
         Some(Self::other(
             format!("HAProxy {version}"),
             address,
-            folder,
+            home,
             pinned("haproxy").args(["-db", "-f", &path]).stdout(log),
         ))
     }
@@ -126,9 +122,9 @@ frontend metrics
     /// nginx; `None` where it is not installed.
     pub(crate) fn nginx(origin: SocketAddr) -> Option<Self> {
         let version = version("nginx", &["-v"], "nginx/")?;
-        let folder = folder();
+        let home = Home::new();
         let (address, metrics) = (free_address(), free_address());
-        let here = folder.path().display();
+        let here = home.path().display();
         let config = format!(
             "daemon off;
 user root;
@@ -164,16 +160,16 @@ http {{
 }}
 "
         );
-        let path = write(&folder, "nginx.conf", &config);
-        Some(Self::other(format!("nginx {version}"), address, folder, pinned("nginx").args(["-c", &path])))
+        let path = home.write("nginx.conf", &config);
+        Some(Self::other(format!("nginx {version}"), address, home, pinned("nginx").args(["-c", &path])))
     }
 
     /// Squid; `None` where it is not installed.
     pub(crate) fn squid(origin: SocketAddr) -> Option<Self> {
         let version = version("squid", &["-v"], "Version ")?;
-        let folder = folder();
+        let home = Home::new();
         let address = free_address();
-        let here = folder.path().display();
+        let here = home.path().display();
         let (host, port) = (origin.ip(), origin.port());
         let config = format!(
             "http_port {address} accel defaultsite={host}:{port} no-vhost
@@ -190,41 +186,20 @@ pinger_enable off
 shutdown_lifetime 1 second
 "
         );
-        let path = write(&folder, "squid.conf", &config);
+        let path = home.write("squid.conf", &config);
         // Its shared memory is named after the service.
         let service = format!("cnnbench{}", address.port());
         Some(Self::other(
             format!("Squid {version}"),
             address,
-            folder,
+            home,
             pinned("squid").args(["-N", "-n", &service, "-f", &path]),
         ))
     }
 
-    fn other(name: String, address: SocketAddr, folder: TempDir, command: &mut Command) -> Self {
-        let errors = fs::File::create(folder.path().join("stderr")).expect("the folder can be written");
-        let mut child =
-            command.stdin(Stdio::null()).stderr(errors).spawn().expect("its version could be asked for");
-        for tries in 0.. {
-            if TcpStream::connect(address).is_ok() {
-                break;
-            }
-            let has_ended = child.try_wait().expect("it is our child").is_some();
-            let said = fs::read_to_string(folder.path().join("stderr")).unwrap_or_default();
-            assert!(!has_ended && tries < 1000, "{name} does not listen: {said}");
-            thread::sleep(Duration::from_millis(20));
-        }
-        Self { name, address, before_path: String::new(), running: Running::Other { child, _folder: folder } }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Running::Other { child, .. } = &mut self.running {
-            // In order, so that its own children end, too.
-            let _ = Command::new("kill").arg(child.id().to_string()).status();
-            let _ = child.wait();
-        }
+    fn other(name: String, address: SocketAddr, home: Home, command: &mut Command) -> Self {
+        let peer = Peer::start(&name, address, home, command);
+        Self { name, address, before_path: String::new(), running: Running::Other(peer) }
     }
 }
 
@@ -235,38 +210,5 @@ fn launch_cnn() -> Launch {
 }
 
 fn pinned(program: &str) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", &PROCESSOR.to_string(), program]).stdout(Stdio::null());
-    command
-}
-
-/// A folder in memory where the system has one.
-fn folder() -> TempDir {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("cnn-bench").permissions(fs::Permissions::from_mode(0o777));
-    let in_memory = Path::new("/dev/shm");
-    if in_memory.is_dir() { builder.tempdir_in(in_memory) } else { builder.tempdir() }
-        .expect("a folder can be made")
-}
-
-fn write(folder: &TempDir, name: &str, text: &str) -> String {
-    // A server that lays down root's rights must still be able to write here.
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("the folder is ours");
-    let path = folder.path().join(name);
-    fs::write(&path, text).expect("the folder can be written");
-    path.display().to_string()
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of 127.0.0.1 is free");
-    listener.local_addr().expect("it is bound")
-}
-
-/// The word after `before` in what a program says of itself.
-fn version(program: &str, arguments: &[&str], before: &str) -> Option<String> {
-    let output = Command::new(program).args(arguments).output().ok()?;
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    let after = said.split(before).nth(1)?;
-    Some(after.split([' ', '-', '\n']).next()?.to_owned())
+    peer::pinned(program, PROCESSOR)
 }

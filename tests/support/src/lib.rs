@@ -12,6 +12,7 @@ pub mod client;
 pub mod gate;
 pub mod http;
 pub mod origin;
+pub mod peer;
 pub mod process;
 pub mod proxy;
 

@@ -1,0 +1,175 @@
+//! The paper's question on this machine: mean response time of C/NN next to Squid's, on one trace with equal memory.
+//!
+//! `cargo bench --bench live-squid`, or `-- --requests 5000 --rounds 4 --memory-mib 16 --connections 8`. Squid runs as its
+//! package configures a cache in memory, and once more with its cache in a `ufs` folder (on a file system in memory),
+//! because a Squid without any `cache_dir` stops admitting documents while it is full. Proxies share processor 0, clients
+//! and origin the other; the trace's pieces go through all in turn, and to the origin without any proxy. It fails when an
+//! answer is missing or wrong; times are printed beside their aims.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use cnn_core::policy::Mime;
+use cnn_replay::live::{Comparison, Hold, LiveReport, Pace, Proxy, compare};
+use cnn_replay::replay::Latency;
+use cnn_replay::report::live::text;
+use cnn_replay::{Facts, Object, Row, Trace, TraceBuilder};
+use cnn_support::peer::{Home, Peer, free_address, pinned, version};
+use cnn_support::{Launch, cnn_exe};
+
+/// The processor that the proxies share.
+const PROCESSOR: usize = 0;
+
+/// Aims in microseconds.
+const ADDED_TO_HIT_MAX: f64 = 130.0;
+const ADDED_TO_MISS_MAX: f64 = 300.0;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let number = |name: &str, otherwise: u64| {
+        let at = arguments.iter().position(|own| own == name);
+        at.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(otherwise)
+    };
+    let Some(squid) = version("squid", &["-v"], "Version ") else {
+        println!("SKIPPED: squid is not installed, so there is nothing to compare with");
+        return;
+    };
+    let trace = generated(number("--requests", 30_000));
+    let memory_mib = number("--memory-mib", (trace.unique_bytes() / 10) >> 20).max(16);
+    let load_processor = std::thread::available_parallelism().map_or(0, |count| usize::from(count.get() > 1));
+
+    let cnn = Launch::new(cnn_exe!()).processor(PROCESSOR).log_to_file();
+    let cnn = cnn.flag("--memory", format!("{memory_mib}MiB")).flag("--policy", "lru").start();
+    let in_memory = start_squid(memory_mib, 0);
+    let in_folder = start_squid(1, memory_mib - 1);
+    let proxy = |name: String, address: SocketAddr, pid: u32| Proxy { name, address, pid: Some(pid) };
+    let comparison = Comparison {
+        proxies: vec![
+            proxy("cnn".to_owned(), cnn.address(), cnn.pid()),
+            proxy(format!("squid {squid}"), in_memory.0, in_memory.1.pid()),
+            proxy(format!("squid {squid}, ufs"), in_folder.0, in_folder.1.pid()),
+        ],
+        pace: Pace::Closed { connections: number("--connections", 8) as usize },
+        hold: Hold::Logged(Latency::default()),
+        rounds: number("--rounds", 10) as usize,
+        requests_max: u64::MAX,
+        origin: SocketAddr::from(([127, 0, 0, 1], 0)),
+        processor: Some(load_processor),
+    };
+    println!("{memory_mib} MiB each; the trace has {} MiB of documents\n", trace.unique_bytes() >> 20);
+    let report = compare(&trace, &comparison, |progress| {
+        eprint!("\rround {} of {}: {:<30}", progress.round, progress.rounds, progress.proxy);
+    });
+    eprintln!();
+    let report = report.unwrap_or_else(|error| panic!("{error}"));
+    println!("{}", text(&report));
+    claims(&report);
+    let errors: u64 = report.proxies.iter().map(cnn_replay::live::ProxyReport::errors).sum();
+    if errors + report.direct.errors() > 0 {
+        println!("\nFAILED: {errors} answers are missing or wrong");
+        std::process::exit(1);
+    }
+}
+
+fn claims(report: &LiveReport) {
+    let (cnn, squids) = report.proxies.split_first().expect("three were compared");
+    let added = cnn.added.expect("it is a proxy");
+    let verdict = |is_met: bool| if is_met { "met" } else { "MISSED" };
+    println!("| aim | seen | |\n| --- | --- | --- |");
+    for squid in squids {
+        let (slower, reach) = cnn.slower_than(squid).unwrap_or((f64::NAN, f64::NAN));
+        println!(
+            "| mean response time below that of {} | {:.0} us +- {reach:.0} us lower ({:.0} us to {:.0} us) | {} |",
+            squid.name,
+            -slower,
+            cnn.all.mean_us,
+            squid.all.mean_us,
+            verdict(slower + reach < 0.0)
+        );
+    }
+    println!(
+        "| a hit takes less than {ADDED_TO_HIT_MAX} us, sockets and clients included | {:.1} us | {} |",
+        added.hit_us,
+        verdict(added.hit_us < ADDED_TO_HIT_MAX)
+    );
+    println!(
+        "| a miss takes less than {ADDED_TO_MISS_MAX} us more than without a proxy | {:.1} us | {} |",
+        added.miss_us,
+        verdict(added.miss_us < ADDED_TO_MISS_MAX)
+    );
+}
+
+/// Squid as a forward proxy with that much memory and that much of a folder.
+fn start_squid(memory_mib: u64, folder_mib: u64) -> (SocketAddr, Peer) {
+    let (home, address) = (Home::new(), free_address());
+    let here = home.path().display();
+    let folder = match folder_mib {
+        0 => String::new(),
+        // The least levels: what counts is the replacement, not a search for free names.
+        mib => format!("cache_dir ufs {here}/cache {mib} 16 64"),
+    };
+    let config = format!(
+        "http_port {address}
+http_access allow all
+cache_mem {memory_mib} MB
+maximum_object_size_in_memory 4 MB
+{folder}
+maximum_object_size 64 MB
+access_log daemon:{here}/access.log squid
+cache_log {here}/cache.log
+pid_filename {here}/pid
+coredump_dir {here}
+pinger_enable off
+shutdown_lifetime 1 second
+"
+    );
+    let path = home.write("squid.conf", &config);
+    // Its shared memory is named after the service.
+    let service = format!("cnnbench{}", address.port());
+    if folder_mib > 0 {
+        let made = Command::new("squid").args(["-N", "-z", "-n", &service, "-f", &path]).output();
+        assert!(made.is_ok_and(|made| made.status.success()), "squid makes its folder");
+    }
+    let mut command = pinned("squid", PROCESSOR);
+    let peer = Peer::start("squid", address, home, command.args(["-N", "-n", &service, "-f", &path]));
+    (address, peer)
+}
+
+/// A made-up day of a web server: popularity after Zipf, sizes over five decades, latencies of origins not far away.
+fn generated(requests: u64) -> Trace {
+    const DOCUMENTS: usize = 4_000;
+    let mut builder = TraceBuilder::new("generated", 1 << 24);
+    let mut random = fastrand::Rng::with_seed(1995);
+    builder.add_origin(String::new());
+    let facts = builder.add_facts(Facts::default());
+    let mut uniform = move || random.f64();
+    let mut sizes = Vec::new();
+    for number in 0..DOCUMENTS {
+        // A sum of uniform draws is near enough a normal one: median 8 KiB, one in a thousand above 1 MiB.
+        let normal = (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
+        let size = (9.0 + 1.6 * normal).exp().clamp(60.0, 4e6) as u64;
+        sizes.push(size);
+        let mime = if number % 3 == 0 { Mime::Html } else { Mime::Image };
+        builder.add_object(Object { hash: number as u64, origin: 0, mime }, size);
+    }
+    // Popularity falls with the power 0.9 of the rank: by the inverse of the cumulated weights.
+    let mut cumulated: Vec<f64> = (1..=DOCUMENTS).map(|rank| (rank as f64).powf(-0.9)).collect();
+    for at in 1..DOCUMENTS {
+        cumulated[at] += cumulated[at - 1];
+    }
+    for number in 0..requests {
+        let draw = uniform() * cumulated[DOCUMENTS - 1];
+        let object = cumulated.partition_point(|weight| *weight < draw).min(DOCUMENTS - 1);
+        let elapsed_us = (9_000.0 * (uniform() * 2.0 - 1.0).exp()) as u32 + (sizes[object] / 25) as u32;
+        let row = Row {
+            time_us: number * 10_000,
+            size: sizes[object],
+            object: object as u32,
+            elapsed_us,
+            facts,
+            flags: 0,
+        };
+        builder.push(row).expect("it stays in memory");
+    }
+    builder.build().expect("it stays in memory")
+}
