@@ -1,0 +1,254 @@
+//! The line charts of the page.
+
+use super::super::Report;
+use super::super::census::Census;
+use super::super::chart::{Chart, Mark, Series};
+use super::super::grid::size;
+use super::super::scale::{Kind, Scale};
+use super::super::units::percent;
+use super::escape;
+use crate::replay::{Carry, Cell, Curve, Outcome, Point, Reevaluate, Unit, What, Window};
+
+/// Miss ratios over sizes: curves, or the grid where it has several sizes.
+pub(super) fn ratios(report: &Report) -> String {
+    let mut curves = report.curves.clone();
+    if curves.is_empty() {
+        curves = curves_of(&report.outcomes);
+    }
+    let mut body = String::new();
+    for (trace, unit) in distinct(curves.iter().map(|curve| (curve.trace.clone(), curve.unit))) {
+        let of_trace = |curve: &&Curve| curve.trace == trace && curve.unit == unit;
+        let drawn: Vec<&Curve> = curves.iter().filter(of_trace).collect();
+        body.push_str(&format!("<h3>{}</h3>\n<div class=\"charts\">\n", escape(&trace)));
+        body.push_str(&ratio_chart(report, &drawn, unit, "Misses per request", |point| point.miss_ratio));
+        if unit == Unit::Bytes {
+            let of = |point: &Point| point.byte_miss_ratio;
+            body.push_str(&ratio_chart(report, &drawn, unit, "Bytes missed per byte", of));
+        }
+        body.push_str("</div>\n");
+        body.push_str(&sampled(&drawn));
+    }
+    super::section("curves", "Misses by size of the cache", &report.command, &body)
+}
+
+fn ratio_chart(report: &Report, curves: &[&Curve], unit: Unit, title: &str, of: fn(&Point) -> f64) -> String {
+    let points = || curves.iter().flat_map(|curve| &curve.points);
+    let (label, kind) = match unit {
+        Unit::Bytes => ("size of the cache", Kind::Bytes),
+        Unit::Documents => ("documents in the cache", Kind::Count),
+    };
+    let series = curves.iter().map(|curve| Series {
+        name: curve.policy.clone(),
+        look: look(report, &curve.policy),
+        points: curve.points.iter().map(|point| (point.size as f64, of(point))).collect(),
+        is_stepped: false,
+    });
+    let chart = Chart {
+        title: title.to_owned(),
+        x: (label, Scale::log(kind, points().map(|point| point.size as f64))),
+        y: ("misses", Scale::linear(Kind::Share, points().map(of))),
+        series: series.collect(),
+        marks: Vec::new(),
+    };
+    chart.render()
+}
+
+/// How far sampled curves may be off.
+fn sampled(curves: &[&Curve]) -> String {
+    let samplings = curves.iter().filter_map(|curve| Some((&curve.policy, curve.sampling?)));
+    let said: Vec<String> = samplings
+        .map(|(policy, sampling)| {
+            let points = |error: f64| format!("{:.2}", error * 100.0);
+            format!(
+                "{}: {} of the documents, standard error {} points ({} of bytes)",
+                escape(policy),
+                percent(sampling.rate),
+                points(sampling.error),
+                points(sampling.byte_error)
+            )
+        })
+        .collect();
+    if said.is_empty() {
+        String::new()
+    } else {
+        format!("<p class=\"note\">Sampled. {}.</p>\n", said.join("; "))
+    }
+}
+
+/// A grid with several sizes of one policy makes curves, too.
+fn curves_of(outcomes: &[Outcome]) -> Vec<Curve> {
+    let policies = outcomes.iter().filter(|outcome| outcome.what != What::Logged && outcome.marks.is_empty());
+    let policies: Vec<&Outcome> = policies.collect();
+    let keys = distinct(policies.iter().map(|outcome| {
+        let Cell { trace, policy, unit, .. } = &outcome.cell;
+        (trace.clone(), policy.clone(), *unit)
+    }));
+    let curve = |(trace, policy, unit): (String, String, Unit)| {
+        let own = policies.iter().filter(|outcome| {
+            let cell = &outcome.cell;
+            (&cell.trace, &cell.policy, cell.unit) == (&trace, &policy, unit)
+        });
+        let mut points: Vec<Point> = own
+            .filter_map(|outcome| {
+                let (miss_ratio, byte_miss_ratio) = (outcome.miss_ratio(), outcome.byte_miss_ratio());
+                Some(Point { size: outcome.cell.size?, share: f64::NAN, miss_ratio, byte_miss_ratio })
+            })
+            .collect();
+        points.sort_by_key(|point| point.size);
+        points.dedup_by_key(|point| point.size);
+        Curve { trace, policy, unit, points, sampling: None }
+    };
+    keys.into_iter().map(curve).filter(|curve| curve.points.len() > 1).collect()
+}
+
+/// The course of every run, one chart per trace and size.
+pub(super) fn timelines(report: &Report) -> String {
+    let drawn: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| outcome.timeline.len() > 1).collect();
+    let key = |outcome: &Outcome| {
+        // What a log recorded has no size and goes with every size.
+        (outcome.what != What::Logged).then(|| (outcome.cell.trace.clone(), size(outcome)))
+    };
+    let mut body = String::new();
+    for (trace, of_size) in distinct(drawn.iter().filter_map(|outcome| key(outcome))) {
+        let belongs = |outcome: &&&Outcome| {
+            let is_logged = outcome.what == What::Logged && outcome.cell.trace == trace;
+            is_logged || key(outcome) == Some((trace.clone(), of_size.clone()))
+        };
+        let runs: Vec<&Outcome> = drawn.iter().filter(belongs).copied().collect();
+        let title = format!("{trace}, {of_size}");
+        body.push_str(&timeline(report, &title, &runs));
+    }
+    if !body.is_empty() {
+        body = format!("<div class=\"charts\">\n{body}</div>\n");
+        let marks = report.outcomes.iter().flat_map(|outcome| &outcome.marks);
+        let said: Vec<String> = distinct(marks.map(|mark| {
+            let carried = mark.reevaluate.map_or_else(|| "flushed".to_owned(), reevaluated);
+            let (at, from, to) = (super::super::units::count(mark.at), escape(&mark.from), escape(&mark.to));
+            format!("{from} to {to} at request {at}, {carried}")
+        }));
+        if !said.is_empty() {
+            body.push_str(&format!("<p class=\"note\">Switches: {}.</p>\n", said.join("; ")));
+        }
+    }
+    super::section("timeline", "Hit ratio in the course of the trace", &report.command, &body)
+}
+
+fn timeline(report: &Report, title: &str, runs: &[&Outcome]) -> String {
+    let series = runs.iter().enumerate().map(|(number, outcome)| {
+        // Runs of one policy that differ in their switches must not look the same.
+        let again = runs[..number].iter().filter(|other| other.cell.policy == outcome.cell.policy).count();
+        let mut name = outcome.cell.policy.clone();
+        for mark in &outcome.marks {
+            name.push_str(&format!(", then {}", mark.to));
+            if again > 0 || runs.len() > 1 {
+                name.push_str(&format!(
+                    " ({})",
+                    mark.reevaluate.map_or_else(|| "flushed".to_owned(), reevaluated)
+                ));
+            }
+        }
+        hits(name, look(report, &outcome.cell.policy) + again, &outcome.timeline)
+    });
+    let marks =
+        distinct(runs.iter().flat_map(|outcome| outcome.marks.iter().map(|mark| (mark.at, mark.to.clone()))));
+    chart_of_hits(title, series.collect(), marks.into_iter().map(|(at, to)| (at, format!("to {to}"))))
+}
+
+/// Hit ratios of windows.
+pub(super) fn hits(name: String, look: usize, windows: &[Window]) -> Series {
+    let mut points: Vec<(f64, f64)> =
+        windows.iter().filter_map(|window| Some((window.from as f64, window.traffic.hit_ratio()?))).collect();
+    // The last window's level is drawn to its end.
+    if let (Some(last), Some(&(_, level))) = (windows.last(), points.last()) {
+        points.push(((last.from + last.traffic.requests) as f64, level));
+    }
+    Series { name, look, points, is_stepped: true }
+}
+
+pub(super) fn chart_of_hits(
+    title: &str,
+    series: Vec<Series>,
+    marks: impl Iterator<Item = (u64, String)>,
+) -> String {
+    let points = || series.iter().flat_map(|series| &series.points);
+    let last = points().map(|point| point.0).fold(0.0, f64::max);
+    let chart = Chart {
+        title: title.to_owned(),
+        x: ("request", Scale::up_to(Kind::Count, last)),
+        y: ("hit ratio", Scale::linear(Kind::Share, points().map(|point| point.1))),
+        marks: marks.map(|(at, label)| Mark { x: at as f64, label, look: 7 }).collect(),
+        series,
+    };
+    chart.render()
+}
+
+/// How much was re-evaluated, in words.
+pub(super) fn reevaluated(how: Reevaluate) -> String {
+    match how {
+        Reevaluate::Count(number) => format!("{number} re-evaluated"),
+        Reevaluate::Percent(share) => format!("{share} % re-evaluated"),
+        Reevaluate::All => "all re-evaluated".to_owned(),
+    }
+}
+
+/// The same of a way to switch.
+pub(super) fn carried(carry: Carry) -> String {
+    match carry {
+        Carry::Reevaluate(how) => reevaluated(how),
+        Carry::Flush => "flushed".to_owned(),
+    }
+}
+
+/// How sizes are spread.
+pub(super) fn sizes(census: &Census) -> String {
+    let names = ["documents", "requests", "bytes asked for"];
+    let series = names.iter().enumerate().map(|(at, name)| Series {
+        name: (*name).to_owned(),
+        look: at,
+        points: census.sizes.iter().map(|(size, shares)| (*size as f64, shares[at])).collect(),
+        is_stepped: false,
+    });
+    let chart = Chart {
+        title: "Sizes: share that is no larger".to_owned(),
+        x: (
+            "bytes of the document",
+            Scale::log(Kind::Bytes, census.sizes.iter().map(|(size, _)| *size as f64)),
+        ),
+        y: ("share", Scale::linear(Kind::Share, [1.0])),
+        series: series.collect(),
+        marks: Vec::new(),
+    };
+    chart.render()
+}
+
+/// How popularity is spread.
+pub(super) fn popularity(census: &Census) -> String {
+    let points = || census.popularity.iter().map(|&(rank, asked)| (rank as f64, asked as f64));
+    let (ranks, asked): (Vec<f64>, Vec<f64>) = points().unzip();
+    let chart = Chart {
+        title: "Popularity: requests for the document of each rank".to_owned(),
+        x: ("rank of the document", Scale::log(Kind::Count, ranks)),
+        y: ("requests", Scale::log(Kind::Count, asked)),
+        series: vec![Series { name: String::new(), look: 0, points: points().collect(), is_stepped: false }],
+        marks: Vec::new(),
+    };
+    chart.render()
+}
+
+/// The looks of a policy: the same in all charts of a page.
+fn look(report: &Report, policy: &str) -> usize {
+    let named = report.outcomes.iter().map(|outcome| &outcome.cell.policy);
+    let all = distinct(named.chain(report.curves.iter().map(|curve| &curve.policy)));
+    all.iter().position(|own| *own == policy).unwrap_or_default()
+}
+
+/// Each once, in the order of first appearance.
+fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = Vec::new();
+    for one in all {
+        if !seen.contains(&one) {
+            seen.push(one);
+        }
+    }
+    seen
+}

@@ -1,0 +1,59 @@
+//! The grid of policies and sizes as a table.
+
+use super::super::Report;
+use super::super::grid::{interval, name, percent, size};
+use super::super::live::micros;
+use super::super::units::{bytes, count};
+use super::{bar, escape, table};
+use crate::replay::{Outcome, What};
+
+pub(super) fn section(report: &Report) -> String {
+    if report.outcomes.is_empty() {
+        return String::new();
+    }
+    let is_timed = report.outcomes.iter().any(|outcome| outcome.timing.is_some());
+    let mut heads =
+        vec!["trace", "policy", ">size", "hit ratio", "byte hit ratio", ">from origins", ">evictions"];
+    heads.extend([">response, mean", ">95 of 100 within"]);
+    if is_timed {
+        heads.push(">policy, per request");
+    }
+    let rows = report.outcomes.iter().map(|outcome| row(report, outcome, is_timed));
+    let mut body = table(&heads, rows);
+    body.push_str(
+        "<p class=\"note\">Of all requests, the cold start included. Small figures are 95 % confidence intervals by \
+         blocks of the trace: they say how much a ratio depends on the stretch of traffic; between two policies on one \
+         trace the difference is known far better. Bounds are in parentheses. Response times are estimated: a miss \
+         takes what the log says, or a model where it says nothing. A policy's name shows the command of its row.</p>\n",
+    );
+    super::section("results", "What each policy did", &report.command, &body)
+}
+
+fn row(report: &Report, outcome: &Outcome, is_timed: bool) -> Vec<String> {
+    let dash = || "-".to_owned();
+    let with_interval = |ratio: Option<f64>, bounds| {
+        let bounds = interval(bounds);
+        let small = if bounds == "-" { String::new() } else { format!(" <small>{bounds}</small>") };
+        format!("{}{small}", bar(ratio, &percent(ratio)))
+    };
+    let mut cells = vec![
+        escape(&outcome.cell.trace).into_owned(),
+        named(report, outcome),
+        size(outcome),
+        with_interval(outcome.traffic.hit_ratio(), outcome.intervals.map(|both| both.hit_ratio)),
+        with_interval(outcome.traffic.byte_hit_ratio(), outcome.intervals.map(|both| both.byte_hit_ratio)),
+        bytes(outcome.origin_bytes()),
+        if outcome.what == What::Policy { count(outcome.evictions) } else { dash() },
+        outcome.response.map_or_else(dash, |response| micros(response.mean_us)),
+        outcome.response.map_or_else(dash, |response| micros(response.p95_us as f64)),
+    ];
+    if is_timed {
+        cells.push(outcome.timing.map_or_else(dash, |timing| format!("{:.1} ns", timing.policy_ns)));
+    }
+    cells
+}
+
+/// The policy, with the command that makes its row alone.
+fn named(report: &Report, outcome: &Outcome) -> String {
+    format!("<span title=\"{}\">{}</span>", escape(&report.command_of(&outcome.cell)), escape(&name(outcome)))
+}
