@@ -9,12 +9,14 @@
 //! in the form that a replay wants, with objects numbered from 0 in the order of their first appearance. The replay runs
 //! board, executor and policies of `cnn-core` on the trace's clock and never reads another.
 
+pub mod convert;
 pub mod damage;
 pub mod error;
 pub mod file;
 pub mod input;
 pub mod live;
 pub mod outcome;
+pub mod output;
 mod pieces;
 pub mod prepare;
 pub mod reader;
@@ -23,6 +25,7 @@ pub mod replay;
 pub mod report;
 pub mod rules;
 pub mod trace;
+pub mod writer;
 
 pub use error::TraceError;
 pub use file::{FileReport, Progress, ReadOptions};

@@ -24,6 +24,7 @@ use crate::pieces::Framing;
 use crate::record::Record;
 
 pub use self::csv::COLUMNS;
+pub(crate) use self::oracle_general::NEVER;
 
 /// What reads one format.
 pub trait Reader: Send {
