@@ -13,6 +13,7 @@ pub mod convert;
 pub mod damage;
 pub mod error;
 pub mod file;
+pub mod generate;
 pub mod input;
 pub mod live;
 pub mod outcome;
