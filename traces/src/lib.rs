@@ -14,6 +14,7 @@ pub mod damage;
 pub mod error;
 pub mod file;
 pub mod generate;
+pub mod info;
 pub mod input;
 pub mod live;
 pub mod outcome;
