@@ -12,6 +12,7 @@ mod purge;
 mod serve;
 mod status;
 mod top;
+mod trace;
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write as _};
@@ -45,6 +46,8 @@ enum Verb {
     Explain(explain::Explain),
     #[command(subcommand)]
     Config(config::Config),
+    #[command(subcommand)]
+    Trace(trace::Trace),
     Completions(completions::Completions),
 }
 
@@ -58,6 +61,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Purge(purge) => purge.run(),
         Verb::Explain(explain) => explain.run(),
         Verb::Config(config) => config.run(),
+        Verb::Trace(trace) => trace.run(),
         Verb::Completions(completions) => completions.run(Cli::command()),
     };
     match done {
