@@ -14,14 +14,14 @@ use super::{Reader, squid};
 use crate::damage::Damage;
 use crate::record::{Name, Record};
 
-/// Squid's own formats, by name.
+/// Squid's own formats, by name. In `common` and `combined` the version is not always HTTP's, whatever squid.conf says.
 const NAMED: &[(&str, &str)] = &[
     ("squid", "%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt"),
     ("squidmime", "%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt [%>h] [%<h]"),
-    ("common", "%>a %[ui %[un [%tl] \"%rm %ru HTTP/%rv\" %>Hs %<st %Ss:%Sh"),
+    ("common", "%>a %[ui %[un [%tl] \"%rm %ru %rv\" %>Hs %<st %Ss:%Sh"),
     (
         "combined",
-        "%>a %[ui %[un [%tl] \"%rm %ru HTTP/%rv\" %>Hs %<st \"%{Referer}>h\" \"%{User-Agent}>h\" %Ss:%Sh",
+        "%>a %[ui %[un [%tl] \"%rm %ru %rv\" %>Hs %<st \"%{Referer}>h\" \"%{User-Agent}>h\" %Ss:%Sh",
     ),
 ];
 
