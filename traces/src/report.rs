@@ -17,7 +17,7 @@ pub mod units;
 use census::Census;
 
 use crate::live::LiveReport;
-use crate::replay::{Cell, Curve, Outcome, Sweep};
+use crate::replay::{Curve, Outcome, Sweep};
 
 /// All that came of one command.
 #[derive(Clone, Debug, Default)]
@@ -39,9 +39,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// The command that makes one row again.
-    pub(crate) fn command_of(&self, cell: &Cell) -> String {
-        let size = cell.size.map_or_else(String::new, |size| format!(" --size {size}"));
-        format!("{} --policy {}{size}", self.base, cell.policy)
+    /// The command that makes one row alone again.
+    pub(crate) fn command_of(&self, outcome: &Outcome) -> String {
+        let mut command = format!("{} --policy {}", self.base, outcome.cell.policy);
+        if let Some(size) = outcome.cell.size {
+            command.push_str(&format!(" --size {size}"));
+        }
+        command
     }
 }

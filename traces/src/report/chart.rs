@@ -1,5 +1,5 @@
 //! Line charts as SVG within HTML, of our own making: a plotting crate would write its colours into every element, and
-//! these are to follow the page from light to dark; they need lines, steps, ticks and a legend, and nothing else.
+//! these are to follow the page from light to dark; they need lines, ticks and a legend, and nothing else.
 //!
 //! The legend stands below the picture, as HTML, so that no number of lines can overlap anything.
 
@@ -23,8 +23,8 @@ pub(super) struct Series {
     /// Its colour and dashes: the same number looks the same in every chart.
     pub(super) look: usize,
     pub(super) points: Vec<(f64, f64)>,
-    /// Whether each point holds until the next, as it does for windows.
-    pub(super) is_stepped: bool,
+    /// Whether each point is shown, and not only the line through them.
+    pub(super) has_dots: bool,
 }
 
 /// A moment, drawn across the chart.
@@ -45,9 +45,6 @@ const LEFT: f64 = 66.0;
 const RIGHT: f64 = 18.0;
 const TOP: f64 = 22.0;
 const BOTTOM: f64 = 48.0;
-
-/// Lines up to so many points get a dot at each.
-const DOTTED_MAX: usize = 24;
 
 impl Chart<'_> {
     /// The chart as a `figure`.
@@ -127,7 +124,6 @@ impl Chart<'_> {
             let (x, y) = (self.x(x), self.y(y));
             let _ = match before {
                 None => write!(path, "M{x:.1} {y:.1}"),
-                Some(()) if series.is_stepped => write!(path, "H{x:.1}V{y:.1}"),
                 Some(()) => write!(path, "L{x:.1} {y:.1}"),
             };
             before = Some(());
@@ -138,7 +134,7 @@ impl Chart<'_> {
             svg,
             "<path class=\"line c{colour}\" stroke-dasharray=\"{dash}\" d=\"{path}\"><title>{name}</title></path>"
         );
-        if !series.is_stepped && series.points.len() <= DOTTED_MAX {
+        if series.has_dots {
             for &(x, y) in &series.points {
                 let (x, y) = (self.x(x), self.y(y));
                 let _ =

@@ -4,7 +4,7 @@ use super::csv::{Csv, ratio};
 use super::live::micros;
 use super::table::Table;
 use super::units::{bytes, count};
-use crate::replay::{Interval, Outcome, Unit, What};
+use crate::replay::{Interval, Mark, Outcome, Reevaluate, Unit, What};
 
 /// The results as text: a row for each run, in their order.
 pub fn text(outcomes: &[Outcome]) -> String {
@@ -113,11 +113,29 @@ pub(super) const fn what(what: What) -> &'static str {
     }
 }
 
-/// The policy, marked when it is none.
+/// The policy with those it was switched to; in parentheses when it is a bound and no policy.
 pub(super) fn name(outcome: &Outcome) -> String {
-    match outcome.what {
-        What::Policy | What::Logged => outcome.cell.policy.clone(),
-        What::Bound => format!("({})", outcome.cell.policy),
+    if outcome.what == What::Bound {
+        return format!("({})", outcome.cell.policy);
+    }
+    let mut name = outcome.cell.policy.clone();
+    for mark in &outcome.marks {
+        name.push_str(&format!(", then {} ({})", mark.to, carried(mark)));
+    }
+    name
+}
+
+/// What was re-evaluated at a switch, in words.
+pub(super) fn carried(mark: &Mark) -> String {
+    mark.reevaluate.map_or_else(|| "flushed".to_owned(), reevaluated)
+}
+
+/// How much was re-evaluated, in words.
+pub(super) fn reevaluated(how: Reevaluate) -> String {
+    match how {
+        Reevaluate::Count(number) => format!("{number} re-evaluated"),
+        Reevaluate::Percent(share) => format!("{share} % re-evaluated"),
+        Reevaluate::All => "all re-evaluated".to_owned(),
     }
 }
 
@@ -164,9 +182,11 @@ mod tests {
             &[
                 "trace policy size requests hit ratio 95 % interval byte hit ratio 95 % interval from origins evictions \
                  response, mean 95 of 100",
-                "t lru 64.0 MiB 1,000 60.00 % 55.0 to 65.0 40.00 % 35.0 to 45.0 58.6 KiB 300 4000 us 20.0 ms",
+                "t lru 64.0 MiB 1,000 60.00 % 55.0 to 65.0 40.00 % 35.0 to 45.0 58.6 KiB 300 4.00 ms 20.0 ms",
             ],
         );
+        let switched = text(&[super::super::testing::switched(outcome("lru", 64 << 20, 600))]);
+        assert!(switched.contains("  lru, then gdsf (20 % re-evaluated)  "), "{switched}");
         let mut bound = outcome("belady", 64 << 20, 800);
         (bound.what, bound.response, bound.intervals) = (What::Bound, None, None);
         check(

@@ -66,7 +66,7 @@ fn traffic(report: &Report) -> String {
         body.push_str(&charts::popularity(census));
         body.push_str("</div>\n");
     }
-    section("traffic", "The traffic", &report.base, &body)
+    section("traffic", "The traffic", &report.command, &body)
 }
 
 /// A section with the command that makes its figures again; nothing when there is nothing to say.

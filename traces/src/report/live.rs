@@ -146,12 +146,15 @@ pub fn csv(report: &LiveReport) -> String {
     csv.finish()
 }
 
-/// Microseconds to the microsecond while that is readable.
+/// A time in microseconds to three digits.
 pub(super) fn micros(us: f64) -> String {
-    match us {
-        us if us.abs() < 100.0 => format!("{us:.1} us"),
-        us if us.abs() < 10_000.0 => format!("{us:.0} us"),
-        us => format!("{:.1} ms", us / 1000.0),
+    match us.abs() {
+        ..99.95 => format!("{us:.1} us"),
+        ..999.5 => format!("{us:.0} us"),
+        ..9_995.0 => format!("{:.2} ms", us / 1e3),
+        ..99_950.0 => format!("{:.1} ms", us / 1e3),
+        ..999_500.0 => format!("{:.0} ms", us / 1e3),
+        _ => format!("{:.2} s", us / 1e6),
     }
 }
 
@@ -214,12 +217,21 @@ mod tests {
                 "no proxy a b",
                 "errors 0 0 2",
                 "hit ratio - 80.0 % 80.0 %",
-                "response time, mean 20.0 ms 4000 us 4500 us",
+                "response time, mean 20.0 ms 4.00 ms 4.50 ms",
                 "added to a miss - 150 us 150 us",
                 "processor time per request - 12.3 us -",
                 "mean response time of a: 500 us below b's (95 % interval by rounds: 0.0 us to either side)",
                 "b: 2 x answered `HTTP/1.1 503 No`",
             ],
+        );
+    }
+
+    #[test]
+    fn times_have_three_digits() {
+        let shown = [0.0, 86.04, 99.96, 683.2, 999.6, 6837.0, 12_340.0, 99_960.0, 1_234_567.0].map(micros);
+        assert_eq!(
+            shown.join(", "),
+            "0.0 us, 86.0 us, 100 us, 683 us, 1.00 ms, 6.84 ms, 12.3 ms, 100 ms, 1.23 s"
         );
     }
 

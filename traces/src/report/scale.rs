@@ -11,6 +11,8 @@ pub(super) enum Kind {
     Bytes,
     /// Shares of 1, written in percent.
     Share,
+    /// Any numbers.
+    Number,
 }
 
 /// An axis.
@@ -36,6 +38,23 @@ impl Scale {
         Self { kind, low: 0.0, high, is_log: false }
     }
 
+    /// From a round value that is not above any of these to one that is not below any.
+    pub(super) fn between(kind: Kind, values: impl IntoIterator<Item = f64> + Clone) -> Self {
+        let values = || values.clone().into_iter().filter(|value| value.is_finite());
+        let (least, most) =
+            (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+        if least > most {
+            return Self::linear(kind, []);
+        }
+        // A level line gets room to both sides, but none below nothing where there is nothing below.
+        let room = ((most.abs() / 10.0).max(0.1) - (most - least)).max(0.0) / 2.0;
+        let floor = if kind == Kind::Number { f64::NEG_INFINITY } else { 0.0 };
+        let (least, most) = ((least - room).max(floor), most + room);
+        let step = round_step((most - least) / (TICKS_MAX - 2) as f64);
+        let (low, high) = ((least / step + 1e-9).floor() * step, (most / step - 1e-9).ceil() * step);
+        Self { kind, low, high, is_log: false }
+    }
+
     /// From the least to the most of these; none of them is below 1.
     pub(super) fn log(kind: Kind, values: impl IntoIterator<Item = f64> + Clone) -> Self {
         let values =
@@ -48,9 +67,12 @@ impl Scale {
         Self { kind, low, high, is_log: true }
     }
 
-    /// From 0 to exactly this.
-    pub(super) fn up_to(kind: Kind, high: f64) -> Self {
-        Self { kind, low: 0.0, high: high.max(1.0), is_log: false }
+    /// From exactly the least to exactly the most of these.
+    pub(super) fn exact(kind: Kind, values: impl IntoIterator<Item = f64> + Clone) -> Self {
+        let values = || values.clone().into_iter().filter(|value| value.is_finite());
+        let low = values().fold(f64::INFINITY, f64::min);
+        let low = if low.is_finite() { low } else { 0.0 };
+        Self { kind, low, high: values().fold(low, f64::max).max(low + 1e-9), is_log: false }
     }
 
     /// Where a value lies: 0 at the lower end, 1 at the upper.
@@ -75,8 +97,8 @@ impl Scale {
 
     fn linear_ticks(&self) -> Vec<f64> {
         let step = round_step((self.high - self.low) / (TICKS_MAX - 2) as f64);
-        let steps = ((self.high - self.low) / step + 1e-9) as u32;
-        (0..=steps).map(|number| self.low + f64::from(number) * step).collect()
+        let (first, last) = ((self.low / step - 1e-9).ceil(), (self.high / step + 1e-9).floor());
+        (0..=(last - first) as u32).map(|number| (first + f64::from(number)) * step).collect()
     }
 
     /// Powers of a base, only every second, third... where they are many; multiples of them where they are few.
@@ -96,10 +118,16 @@ impl Scale {
 
     fn write(&self, value: f64) -> String {
         match self.kind {
-            Kind::Share if self.high < 0.1 => format!("{:.1} %", value * 100.0),
+            Kind::Share if self.high - self.low < 0.1 => format!("{:.1} %", value * 100.0),
             Kind::Share => format!("{:.0} %", value * 100.0),
             Kind::Bytes => bytes(value.round() as u64).replace(".0 ", " "),
             Kind::Count => short(value),
+            Kind::Number => {
+                let digits =
+                    usize::from(self.high - self.low < 5.0) + usize::from(self.high - self.low < 0.5);
+                // No minus before nothing.
+                format!("{:.digits$}", if value.abs() < 1e-9 { 0.0 } else { value })
+            }
         }
     }
 }
@@ -140,12 +168,22 @@ mod tests {
         check(Scale::linear(Kind::Share, [0.97]), "0 %, 20 %, 40 %, 60 %, 80 %, 100 %");
         check(Scale::linear(Kind::Share, [0.041]), "0.0 %, 1.0 %, 2.0 %, 3.0 %, 4.0 %, 5.0 %");
         check(Scale::linear(Kind::Share, []), "0 %, 20 %, 40 %, 60 %, 80 %, 100 %");
-        check(Scale::up_to(Kind::Count, 66_987.0), "0, 20k, 40k, 60k");
+        check(Scale::exact(Kind::Count, [0.0, 66_987.0]), "0, 20k, 40k, 60k");
+        check(Scale::exact(Kind::Count, [14_100.0, 18_200.0]), "15k, 16k, 17k, 18k");
         check(Scale::log(Kind::Count, [1.0, 36_815.0]), "1, 10, 100, 1,000, 10k");
         check(Scale::log(Kind::Count, [3.0, 40.0]), "5, 10, 20");
         check(Scale::log(Kind::Bytes, [1e6, 64e6]), "1 MiB, 2 MiB, 4 MiB, 8 MiB, 16 MiB, 32 MiB");
         check(Scale::log(Kind::Bytes, [30.0, 5e7]), "64 B, 512 B, 4 KiB, 32 KiB, 256 KiB, 2 MiB, 16 MiB");
         check(Scale::log(Kind::Count, [7.0]), "5, 10");
+    }
+
+    #[test]
+    fn an_axis_need_not_begin_at_nothing() {
+        check(Scale::between(Kind::Share, [0.52, 0.97]), "50 %, 60 %, 70 %, 80 %, 90 %, 100 %");
+        check(Scale::between(Kind::Number, [-0.3, 2.1]), "-0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5");
+        check(Scale::between(Kind::Number, [3.0]), "2.85, 2.90, 2.95, 3.00, 3.05, 3.10, 3.15");
+        check(Scale::between(Kind::Share, [0.0]), "0.0 %, 1.0 %, 2.0 %, 3.0 %, 4.0 %, 5.0 %");
+        check(Scale::between(Kind::Share, []), "0 %, 20 %, 40 %, 60 %, 80 %, 100 %");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Next to the cache that wrote the log: where both did the same, and where not.
 
 use super::super::Report;
-use super::super::grid::size;
+use super::super::grid::{name, size};
 use super::super::units::{count, percent};
 use super::{escape, table};
 use crate::replay::{Aspect, Counted, Matrix, Outcome};
@@ -20,13 +20,13 @@ pub(super) fn section(report: &Report) -> String {
          <i class=\"swatch ours\"></i> only the replayed one hit &ensp; <i class=\"swatch neither\"></i> both missed</p>\n",
     );
     let rows = set.iter().map(|(outcome, matrix)| {
-        let mut cells = vec![escape(&outcome.cell.policy).into_owned(), size(outcome)];
+        let mut cells = vec![escape(&name(outcome)).into_owned(), size(outcome)];
         cells.extend(counted(&matrix.all));
         cells
     });
     body.push_str(&table(&[&["policy", ">size"], &HEADS[..]].concat(), rows));
     for (outcome, matrix) in set {
-        let name = format!("{}, {}", outcome.cell.policy, size(outcome));
+        let name = format!("{}, {}", name(outcome), size(outcome));
         body.push_str(&format!(
             "<details><summary>{}: by code, type, origin and hour</summary>\n",
             escape(&name)

@@ -2,12 +2,12 @@
 
 use super::super::Report;
 use super::super::census::Census;
-use super::super::chart::{Chart, Mark, Series};
-use super::super::grid::size;
+use super::super::chart::{COLOURS, Chart, Mark, Series};
+use super::super::grid::{carried, name, reevaluated, size};
 use super::super::scale::{Kind, Scale};
-use super::super::units::percent;
+use super::super::units::{count, percent};
 use super::escape;
-use crate::replay::{Carry, Cell, Curve, Outcome, Point, Reevaluate, Unit, What, Window};
+use crate::replay::{Carry, Cell, Curve, Outcome, Point, Traffic, Unit, What, Window};
 
 /// Miss ratios over sizes: curves, or the grid where it has several sizes.
 pub(super) fn ratios(report: &Report) -> String {
@@ -41,7 +41,7 @@ fn ratio_chart(report: &Report, curves: &[&Curve], unit: Unit, title: &str, of: 
         name: curve.policy.clone(),
         look: look(report, &curve.policy),
         points: curve.points.iter().map(|point| (point.size as f64, of(point))).collect(),
-        is_stepped: false,
+        has_dots: true,
     });
     let chart = Chart {
         title: title.to_owned(),
@@ -122,9 +122,8 @@ pub(super) fn timelines(report: &Report) -> String {
         body = format!("<div class=\"charts\">\n{body}</div>\n");
         let marks = report.outcomes.iter().flat_map(|outcome| &outcome.marks);
         let said: Vec<String> = distinct(marks.map(|mark| {
-            let carried = mark.reevaluate.map_or_else(|| "flushed".to_owned(), reevaluated);
-            let (at, from, to) = (super::super::units::count(mark.at), escape(&mark.from), escape(&mark.to));
-            format!("{from} to {to} at request {at}, {carried}")
+            let (at, from, to) = (count(mark.at), escape(&mark.from), escape(&mark.to));
+            format!("{from} to {to} at request {at}, {}", carried(mark))
         }));
         if !said.is_empty() {
             body.push_str(&format!("<p class=\"note\">Switches: {}.</p>\n", said.join("; ")));
@@ -133,36 +132,44 @@ pub(super) fn timelines(report: &Report) -> String {
     super::section("timeline", "Hit ratio in the course of the trace", &report.command, &body)
 }
 
+/// Points of a course: more would only be jitter.
+const STRETCHES_MAX: usize = 50;
+
 fn timeline(report: &Report, title: &str, runs: &[&Outcome]) -> String {
     let series = runs.iter().enumerate().map(|(number, outcome)| {
-        // Runs of one policy that differ in their switches must not look the same.
+        // Runs of one policy that differ in their switches have its colour, and dashes.
         let again = runs[..number].iter().filter(|other| other.cell.policy == outcome.cell.policy).count();
-        let mut name = outcome.cell.policy.clone();
-        for mark in &outcome.marks {
-            name.push_str(&format!(", then {}", mark.to));
-            if again > 0 || runs.len() > 1 {
-                name.push_str(&format!(
-                    " ({})",
-                    mark.reevaluate.map_or_else(|| "flushed".to_owned(), reevaluated)
-                ));
-            }
-        }
-        hits(name, look(report, &outcome.cell.policy) + again, &outcome.timeline)
+        let look = look(report, &outcome.cell.policy) + again * COLOURS;
+        hits(name(outcome), look, &merged(&outcome.timeline, STRETCHES_MAX))
     });
     let marks =
         distinct(runs.iter().flat_map(|outcome| outcome.marks.iter().map(|mark| (mark.at, mark.to.clone()))));
     chart_of_hits(title, series.collect(), marks.into_iter().map(|(at, to)| (at, format!("to {to}"))))
 }
 
-/// Hit ratios of windows.
+/// Windows put together so that there are at most so many.
+fn merged(windows: &[Window], most: usize) -> Vec<Window> {
+    let each = windows.len().div_ceil(most).max(1);
+    let merge = |windows: &[Window]| {
+        let mut merged = windows[0];
+        for Traffic { requests, hits, bytes, hit_bytes } in windows[1..].iter().map(|window| window.traffic) {
+            merged.traffic.requests += requests;
+            merged.traffic.hits += hits;
+            merged.traffic.bytes += bytes;
+            merged.traffic.hit_bytes += hit_bytes;
+        }
+        merged
+    };
+    windows.chunks(each).map(merge).collect()
+}
+
+/// Hit ratios of windows, each at its middle.
 pub(super) fn hits(name: String, look: usize, windows: &[Window]) -> Series {
-    let mut points: Vec<(f64, f64)> =
-        windows.iter().filter_map(|window| Some((window.from as f64, window.traffic.hit_ratio()?))).collect();
-    // The last window's level is drawn to its end.
-    if let (Some(last), Some(&(_, level))) = (windows.last(), points.last()) {
-        points.push(((last.from + last.traffic.requests) as f64, level));
-    }
-    Series { name, look, points, is_stepped: true }
+    let point = |window: &Window| {
+        let middle = window.from as f64 + window.traffic.requests as f64 / 2.0;
+        Some((middle, window.traffic.hit_ratio()?))
+    };
+    Series { name, look, points: windows.iter().filter_map(point).collect(), has_dots: false }
 }
 
 pub(super) fn chart_of_hits(
@@ -170,29 +177,19 @@ pub(super) fn chart_of_hits(
     series: Vec<Series>,
     marks: impl Iterator<Item = (u64, String)>,
 ) -> String {
-    let points = || series.iter().flat_map(|series| &series.points);
-    let last = points().map(|point| point.0).fold(0.0, f64::max);
+    let points: Vec<(f64, f64)> = series.iter().flat_map(|series| series.points.iter().copied()).collect();
     let chart = Chart {
         title: title.to_owned(),
-        x: ("request", Scale::up_to(Kind::Count, last)),
-        y: ("hit ratio", Scale::linear(Kind::Share, points().map(|point| point.1))),
+        x: ("request", Scale::exact(Kind::Count, points.iter().map(|point| point.0))),
+        y: ("hit ratio", Scale::between(Kind::Share, points.iter().map(|point| point.1))),
         marks: marks.map(|(at, label)| Mark { x: at as f64, label, look: 7 }).collect(),
         series,
     };
     chart.render()
 }
 
-/// How much was re-evaluated, in words.
-pub(super) fn reevaluated(how: Reevaluate) -> String {
-    match how {
-        Reevaluate::Count(number) => format!("{number} re-evaluated"),
-        Reevaluate::Percent(share) => format!("{share} % re-evaluated"),
-        Reevaluate::All => "all re-evaluated".to_owned(),
-    }
-}
-
-/// The same of a way to switch.
-pub(super) fn carried(carry: Carry) -> String {
+/// A way to switch, in words.
+pub(super) fn way(carry: Carry) -> String {
     match carry {
         Carry::Reevaluate(how) => reevaluated(how),
         Carry::Flush => "flushed".to_owned(),
@@ -206,7 +203,7 @@ pub(super) fn sizes(census: &Census) -> String {
         name: (*name).to_owned(),
         look: at,
         points: census.sizes.iter().map(|(size, shares)| (*size as f64, shares[at])).collect(),
-        is_stepped: false,
+        has_dots: false,
     });
     let chart = Chart {
         title: "Sizes: share that is no larger".to_owned(),
@@ -229,7 +226,7 @@ pub(super) fn popularity(census: &Census) -> String {
         title: "Popularity: requests for the document of each rank".to_owned(),
         x: ("rank of the document", Scale::log(Kind::Count, ranks)),
         y: ("requests", Scale::log(Kind::Count, asked)),
-        series: vec![Series { name: String::new(), look: 0, points: points().collect(), is_stepped: false }],
+        series: vec![Series { name: String::new(), look: 0, points: points().collect(), has_dots: false }],
         marks: Vec::new(),
     };
     chart.render()

@@ -18,18 +18,24 @@ pub(super) fn section(report: &Report) -> String {
     if is_timed {
         heads.push(">policy, per request");
     }
-    let rows = report.outcomes.iter().map(|outcome| row(report, outcome, is_timed));
+    let rows = report.outcomes.iter().map(|outcome| row(outcome, is_timed));
     let mut body = table(&heads, rows);
     body.push_str(
         "<p class=\"note\">Of all requests, the cold start included. Small figures are 95 % confidence intervals by \
          blocks of the trace: they say how much a ratio depends on the stretch of traffic; between two policies on one \
          trace the difference is known far better. Bounds are in parentheses. Response times are estimated: a miss \
-         takes what the log says, or a model where it says nothing. A policy's name shows the command of its row.</p>\n",
+         takes what the log says, or a model where it says nothing.</p>\n",
     );
+    let own = report.outcomes.iter().filter(|outcome| outcome.what != What::Logged);
+    let commands: String = own.map(|outcome| format!("{}\n", report.command_of(outcome))).collect();
+    body.push_str(&format!(
+        "<details><summary>The command of each row alone</summary>\n{}</details>\n",
+        super::command(commands.trim_end())
+    ));
     super::section("results", "What each policy did", &report.command, &body)
 }
 
-fn row(report: &Report, outcome: &Outcome, is_timed: bool) -> Vec<String> {
+fn row(outcome: &Outcome, is_timed: bool) -> Vec<String> {
     let dash = || "-".to_owned();
     let with_interval = |ratio: Option<f64>, bounds| {
         let bounds = interval(bounds);
@@ -38,7 +44,7 @@ fn row(report: &Report, outcome: &Outcome, is_timed: bool) -> Vec<String> {
     };
     let mut cells = vec![
         escape(&outcome.cell.trace).into_owned(),
-        named(report, outcome),
+        escape(&name(outcome)).into_owned(),
         size(outcome),
         with_interval(outcome.traffic.hit_ratio(), outcome.intervals.map(|both| both.hit_ratio)),
         with_interval(outcome.traffic.byte_hit_ratio(), outcome.intervals.map(|both| both.byte_hit_ratio)),
@@ -51,9 +57,4 @@ fn row(report: &Report, outcome: &Outcome, is_timed: bool) -> Vec<String> {
         cells.push(outcome.timing.map_or_else(dash, |timing| format!("{:.1} ns", timing.policy_ns)));
     }
     cells
-}
-
-/// The policy, with the command that makes its row alone.
-fn named(report: &Report, outcome: &Outcome) -> String {
-    format!("<span title=\"{}\">{}</span>", escape(&report.command_of(&outcome.cell)), escape(&name(outcome)))
 }
