@@ -191,7 +191,7 @@ impl Live {
 
 impl From<Stopped> for Refusal {
     fn from(error: Stopped) -> Self {
-        Self::new(Fault::Failed, error.to_string())
+        Self::new(Fault::Busy, error.to_string())
     }
 }
 
@@ -199,10 +199,9 @@ impl From<UseError> for Refusal {
     fn from(error: UseError) -> Self {
         let fault = match error {
             UseError::Unknown(_) => Fault::NotFound,
-            UseError::Refused(SwitchRefused::Busy(_)) => Fault::Busy,
-            UseError::Refused(SwitchRefused::NothingBefore) | UseError::Prepare(_) | UseError::Stopped(_) => {
-                Fault::Failed
-            }
+            UseError::Refused(SwitchRefused::Busy(_)) | UseError::Stopped(_) => Fault::Busy,
+            UseError::Refused(SwitchRefused::NothingBefore) => Fault::Conflict,
+            UseError::Prepare(_) => Fault::Failed,
         };
         Self::new(fault, error.to_string())
     }

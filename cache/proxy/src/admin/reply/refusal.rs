@@ -16,6 +16,8 @@ pub enum Fault {
     WrongMethod,
     /// More bytes than any command needs.
     TooLarge,
+    /// Understood, but there is nothing it could be done to.
+    Conflict,
     /// Not now: another command is being carried out, or it took too long.
     Busy,
     /// It was tried and failed.
@@ -30,6 +32,7 @@ impl Fault {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Conflict => StatusCode::CONFLICT,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
