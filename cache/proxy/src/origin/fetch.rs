@@ -2,7 +2,8 @@
 //!
 //! The request's body is sent while the response is read, for an origin may answer early, or piece by piece as it reads.
 //! A request that dies on a kept connection before a byte of its response is sent once more on a fresh one, if doing it
-//! twice does no harm (RFC 9112 section 9.3.1). It does not follow redirects, cache or change heads.
+//! twice does no harm (RFC 9112 section 9.3.1); so is one that is met by a 408, which says that the origin was done waiting
+//! there (RFC 9110 section 15.5.9). It does not follow redirects, cache or change heads.
 
 use core::fmt;
 use core::future::poll_fn;
@@ -192,13 +193,11 @@ impl<B: BodySource> Exchange<B> {
             self.connect().await.map_err(|error| self.fail(error))?;
         }
         loop {
-            match poll_fn(|cx| self.poll_head(cx)).await {
-                Err(error) if self.may_retry(&error) => {
-                    self.reconnect().await.map_err(|error| self.fail(error))?;
-                }
-                Err(error) => return Err(self.fail(error)),
-                Ok(head) => return Ok(head),
+            let head = poll_fn(|cx| self.poll_head(cx)).await;
+            if !self.may_send_again(&head) {
+                return head.and_then(|head| self.accept(head)).map_err(|error| self.fail(error));
             }
+            self.reconnect().await.map_err(|error| self.fail(error))?;
         }
     }
 
@@ -279,11 +278,19 @@ impl<B: BodySource> Exchange<B> {
         self.wait.restart();
     }
 
-    /// A kept connection may have been closed just when we took it.
-    fn may_retry(&self, error: &FetchError) -> bool {
-        let is_closed = matches!(error, FetchError::ClosedEarly | FetchError::Io(_));
-        let is_unanswered = self.link.as_ref().is_some_and(|link| link.is_reused && link.is_unanswered());
-        is_closed && is_unanswered && self.request.method.is_idempotent() && self.upload.can_restart()
+    /// A kept connection may have been closed just when we took it. Where the origin says so, the request was not looked
+    /// at; where it only closed, nobody knows.
+    fn may_send_again(&self, head: &Result<ResponseHead, FetchError>) -> bool {
+        let Some(link) = self.link.as_ref().filter(|link| link.is_reused && self.upload.can_restart()) else {
+            return false;
+        };
+        match head {
+            Ok(head) => head.status == 408 && !head.is_persistent,
+            Err(FetchError::ClosedEarly | FetchError::Io(_)) => {
+                link.is_unanswered() && self.request.method.is_idempotent()
+            }
+            Err(_) => false,
+        }
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, FetchError>> {
@@ -293,7 +300,7 @@ impl<B: BodySource> Exchange<B> {
         match link.connection.poll_response(cx, limits, &self.request.method) {
             Poll::Ready(head) => {
                 self.wait.restart();
-                Poll::Ready(self.accept(head?))
+                Poll::Ready(head.map_err(FetchError::from))
             }
             Poll::Pending => self.poll_wait(cx, Phase::Head).map(Err),
         }

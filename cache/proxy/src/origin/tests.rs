@@ -342,6 +342,63 @@ fn a_request_that_must_not_be_sent_twice_is_not() {
     });
 }
 
+const TIRED: &str = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+#[test]
+fn an_origin_that_was_done_waiting_on_a_kept_connection_is_asked_again() {
+    run(async {
+        for method in [Method::Get, Method::Post] {
+            let script = Script::new().await;
+            let serve = async {
+                let mut kept = script.accept().await;
+                answer(&mut kept, OK).await;
+                answer(&mut kept, TIRED).await;
+                answer(&mut script.accept().await, OK).await;
+            };
+            let fetch = async {
+                read(&mut script.get()).await.expect("read");
+                let request = script.request(method, BodyLength::None);
+                let mut exchange = script.origins.fetch(request, NoBody);
+                assert_eq!(read(&mut exchange).await.expect("read"), (200, "hello".into()));
+                assert!(!exchange.report().is_reused);
+            };
+            tokio::join!(serve, fetch);
+        }
+    });
+}
+
+#[test]
+fn a_408_that_is_meant_for_the_request_is_passed_on() {
+    run(async {
+        // On a fresh connection; after content was taken; and where the origin keeps the connection.
+        let kept = TIRED.replace("close", "keep-alive");
+        for (is_reused, body, tired) in [
+            (false, BodyLength::None, TIRED),
+            (true, BodyLength::Length(5), TIRED),
+            (true, BodyLength::None, &kept),
+        ] {
+            let script = Script::new().await;
+            let serve = async {
+                let mut stream = script.accept().await;
+                if is_reused {
+                    answer(&mut stream, OK).await;
+                }
+                answer(&mut stream, tired).await;
+                stream
+            };
+            let fetch = async {
+                if is_reused {
+                    read(&mut script.get()).await.expect("read");
+                }
+                let pieces = Pieces::new(if body.is_empty() { &[] } else { &[Some("hello")] });
+                let mut exchange = script.origins.fetch(script.request(Method::Post, body), pieces);
+                assert_eq!(read(&mut exchange).await.expect("read"), (408, String::new()));
+            };
+            tokio::join!(serve, fetch);
+        }
+    });
+}
+
 #[test]
 fn a_request_that_must_not_be_sent_twice_takes_no_connection_that_was_idle_for_long() {
     run_with_paused_time(async {
