@@ -89,6 +89,7 @@ pub struct Deadlines {
 pub struct Limits {
     pub header_bytes: ByteSize,
     pub header_count: u16,
+    pub body_bytes_min: ByteSize,
     pub connections: u32,
     pub origin_idle_connections: u32,
 }
@@ -166,6 +167,7 @@ impl Default for Limits {
         Self {
             header_bytes: ByteSize(crate::limits::HEAD_BYTES_MAX as u64),
             header_count: crate::limits::FIELDS_MAX as u16,
+            body_bytes_min: ByteSize::kib(8),
             connections: 16_384,
             origin_idle_connections: 64,
         }

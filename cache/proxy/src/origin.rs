@@ -43,6 +43,8 @@ pub struct Settings {
     pub connect: Duration,
     /// For an origin to take more of a request, and for a client to send more of its body.
     pub send: Duration,
+    /// How much a client has to send of its body in that time; less does not count.
+    pub upload_bytes_min: u64,
     /// For the head of a response, once the request is sent.
     pub response: Duration,
     /// For the next piece of a response's body.
@@ -60,6 +62,7 @@ impl Default for Settings {
         Self {
             connect: Duration::from_secs(10),
             send: Duration::from_secs(120),
+            upload_bytes_min: 1,
             response: Duration::from_secs(120),
             body: Duration::from_secs(120),
             idle: Duration::from_secs(60),

@@ -154,7 +154,12 @@ pub const KEYS: &[Key] = &[
         "Destinations that are allowed although they are loopback, link-local, metadata or this machine's own addresses.",
     ),
     key("deadlines.header", "time", Live, "To receive a whole request header, once its first byte has come."),
-    key("deadlines.body", "time", Live, "Between two pieces of a request body."),
+    key(
+        "deadlines.body",
+        "time",
+        Live,
+        "For `limits.body_bytes_min` of a request body, or all that is left of it.",
+    ),
     key("deadlines.send", "time", Live, "For a client to take more of a response that waits for it."),
     key("deadlines.idle", "time", Live, "For the next request on a client's connection."),
     key("deadlines.dns", "time", Live, "To look up a name."),
@@ -166,6 +171,12 @@ pub const KEYS: &[Key] = &[
     key("deadlines.drain", "time", Live, "Requests in progress may take after SIGTERM."),
     key("limits.header_bytes", "size", Live, "Bytes of a header section, of a request or a response."),
     key("limits.header_count", "number", Live, "Lines of a header section."),
+    key(
+        "limits.body_bytes_min",
+        "size",
+        Live,
+        "Bytes of a request body that have to come within each `deadlines.body`; 0 asks for no more than one.",
+    ),
     key("limits.connections", "number", Restart, "Client connections open at once."),
     key(
         "limits.origin_idle_connections",

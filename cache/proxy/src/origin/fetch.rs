@@ -355,12 +355,17 @@ impl<B: BodySource> Exchange<B> {
     fn poll_wait(&mut self, cx: &mut Context<'_>, phase: Phase) -> Poll<FetchError> {
         let Some(link) = &self.link else { return Poll::Pending };
         let connection = &link.connection;
-        let progress = connection.bytes_in() + connection.bytes_out() + self.upload.taken();
-        let (phase, patience) = match (self.pumped, phase) {
-            (Pumped::Source, _) => (Phase::Upload, self.settings.send),
-            (Pumped::Origin, _) => (Phase::Send, self.settings.send),
-            (Pumped::Done | Pumped::Broken, Phase::Body) => (phase, self.settings.body),
-            (Pumped::Done | Pumped::Broken, _) => (phase, self.settings.response),
+        let moved = connection.bytes_in() + connection.bytes_out();
+        let (phase, progress, patience) = match (self.pumped, phase) {
+            // A client that sends a byte now and then makes no progress.
+            (Pumped::Source, _) => (
+                Phase::Upload,
+                self.upload.taken() / self.settings.upload_bytes_min.max(1),
+                self.settings.send,
+            ),
+            (Pumped::Origin, _) => (Phase::Send, moved, self.settings.send),
+            (Pumped::Done | Pumped::Broken, Phase::Body) => (phase, moved, self.settings.body),
+            (Pumped::Done | Pumped::Broken, _) => (phase, moved, self.settings.response),
         };
         self.wait.poll(cx, (phase, progress), patience).map(|()| FetchError::TimedOut(phase))
     }

@@ -645,6 +645,60 @@ fn each_phase_has_its_deadline() {
     });
 }
 
+/// A body that comes in pieces of that many bytes, one each second, without end.
+struct Dripping(usize, tokio::time::Interval);
+
+impl Dripping {
+    fn new(bytes: usize) -> Self {
+        Self(bytes, tokio::time::interval(Duration::from_secs(1)))
+    }
+}
+
+impl BodySource for Dripping {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ReadError>> {
+        self.1.poll_tick(cx).map(|_| Ok(Some(vec![b'x'; self.0].into())))
+    }
+
+    fn trailers(&self) -> Option<&Fields> {
+        None
+    }
+}
+
+#[test]
+fn a_body_that_only_drips_is_not_waited_for() {
+    run_with_paused_time(async {
+        let settings = Settings { upload_bytes_min: 200, ..Settings::default() };
+        for (bytes, length, is_whole) in
+            [(1, 600, false), (2, 600, true), (1, 100, true), (200, 60_000, true)]
+        {
+            let script = Script::new().await;
+            script.origins.set_settings(settings);
+            let serve = async {
+                let mut stream = script.accept().await;
+                read_until(&mut stream, "\r\n\r\n").await;
+                let mut body = vec![0; length];
+                if stream.read_exact(&mut body).await.is_ok() {
+                    stream.write_all(OK.as_bytes()).await.expect("sent");
+                }
+            };
+            let fetch = async {
+                let start = tokio::time::Instant::now();
+                let request = script.request(Method::Post, BodyLength::Length(length as u64));
+                let outcome = read(&mut script.origins.fetch(request, Dripping::new(bytes))).await;
+                match outcome {
+                    Ok(_) => assert!(is_whole, "{bytes}"),
+                    Err(FetchError::TimedOut(Phase::Upload)) => {
+                        assert!(!is_whole, "{bytes} after {:?}", start.elapsed());
+                        assert_eq!(start.elapsed().as_secs(), 120);
+                    }
+                    Err(error) => panic!("{bytes}: {error}"),
+                }
+            };
+            tokio::join!(serve, fetch);
+        }
+    });
+}
+
 #[test]
 fn a_client_that_fails_is_told_from_an_origin_that_fails() {
     run(async {

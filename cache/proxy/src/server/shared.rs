@@ -155,6 +155,7 @@ impl Settings {
         let origin = origin::Settings {
             connect: deadlines.connect.0,
             send: deadlines.body.0,
+            upload_bytes_min: config.limits.body_bytes_min.0,
             response: deadlines.origin_response.0,
             body: deadlines.origin_body.0,
             idle: deadlines.origin_idle.0,
