@@ -112,6 +112,21 @@ fn a_reload_says_what_takes_a_restart_and_applies_none_of_it() {
 }
 
 #[test]
+fn the_policy_at_the_start_is_not_counted_as_a_switch() {
+    let cnn = Launch::new(cnn_exe!()).flag("--metrics", "127.0.0.1:0").start();
+    let metrics = cnn.metrics().unwrap();
+    let switches = || {
+        let page = cnn_support::get(metrics, "/metrics", &[]).text();
+        let line =
+            page.lines().find(|line| line.starts_with("cnn_policy_switches_total ")).unwrap().to_owned();
+        line.rsplit(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(switches(), "0");
+    assert!(cnn.verb(&["policy", "use", "gdsf"]).status.success());
+    assert_eq!(switches(), "1");
+}
+
+#[test]
 fn a_reload_that_is_refused_switches_no_policy() {
     let cnn = Launch::new(cnn_exe!()).config("policy = \"lru\"\n").start();
     let history = || cnn.json(&["policy", "history"]).to_string();

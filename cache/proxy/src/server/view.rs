@@ -38,7 +38,8 @@ impl Probe for Scrape {
             dns: self.shared.resolver.counts(),
             evictions: &evictions,
             policy,
-            switches: status.as_ref().map_or(0, |status| status.token),
+            // The first token is that of the policy at the start.
+            switches: status.as_ref().map_or(0, |status| status.token.saturating_sub(1)),
             pending: status.as_ref().map_or(0, |status| status.pending as u64),
             faults: status.as_ref().map_or(0, |status| status.faults),
             hit_events_dropped: counts.hits_dropped,
