@@ -101,6 +101,15 @@ fn a_request_that_comes_back_is_refused() {
 }
 
 #[test]
+fn two_proxies_of_one_machine_may_stand_one_before_the_other() {
+    let origin = Origin::fixed(&[], "through both");
+    let outer = Launch::new(cnn_exe!()).start();
+    let inner = Launch::new(cnn_exe!()).flag("--reverse", origin.url("")).start();
+    let reply = outer.get(&format!("http://{}/a", inner.address()), &[]);
+    assert_eq!((reply.status, reply.text().as_str()), (200, "through both"));
+}
+
+#[test]
 fn max_forwards_ends_here_and_trace_keeps_secrets() {
     let origin = Origin::fixed(&[], "traced");
     let cnn = Launch::new(cnn_exe!()).start();

@@ -101,7 +101,7 @@ pub const KEYS: &[Key] = &[
     unset(
         "visible_hostname",
         "name",
-        ("\"proxy.example.net\"", "this machine's name"),
+        ("\"proxy.example.net\"", "this machine's name and the first port of `listen`"),
         Restart,
         "The name in Via, Cache-Status and error pages. Proxies in a chain need different names, or the second takes \
          the first's requests for a loop.",

@@ -124,7 +124,7 @@ impl Shared {
             hash_seeds: seeds,
         };
         let dns = dns_settings(&config);
-        let pseudonym = pseudonym(&config);
+        let pseudonym = pseudonym(&config, own.first());
         Self {
             clock,
             repository: Arc::new(Repository::new(&repository, board)),
@@ -180,13 +180,21 @@ fn slots_max(memory: u64) -> usize {
     usize::try_from(documents).unwrap_or(usize::MAX).clamp(SLOTS_MIN, SLOTS_MAX)
 }
 
-/// Our name for other proxies and for people: as configured, else this machine's. Only what may stand in `Via`.
-fn pseudonym(config: &Config) -> String {
-    let name = config.visible_hostname.clone();
-    let name = name.unwrap_or_else(|| gethostname::gethostname().to_string_lossy().into_owned());
-    let name: String =
-        name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':')).collect();
-    if name.is_empty() { "cnn".to_owned() } else { name }
+/// Our name for other proxies and for people: as configured, else this machine's with the port we listen on, so that
+/// several proxies of one machine do not take each other's requests for a loop. Only what may stand in `Via`.
+fn pseudonym(config: &Config, listening: Option<&SocketAddr>) -> String {
+    if let Some(name) = &config.visible_hostname {
+        return name.clone();
+    }
+    let mut name = gethostname::gethostname().to_string_lossy().into_owned();
+    name.retain(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
+    if name.is_empty() {
+        name.push_str("cnn");
+    }
+    match listening {
+        Some(address) => format!("{name}:{}", address.port()),
+        None => name,
+    }
 }
 
 pub(super) fn dns_settings(config: &Config) -> DnsSettings {
