@@ -132,7 +132,7 @@ fn a_client_that_stops_reading_cannot_take_what_it_has_for_the_whole() {
         client.send(format!("{method} {} HTTP/1.0\r\n\r\n", origin.url("/a")));
         let mut reply = client.reply_head().unwrap();
         assert_eq!((reply.status, reply.field("content-length")), (200, None));
-        await_logged(&cnn, &[method, "_TIMEOUT/200"]);
+        await_logged(&cnn, &[method, "_TIMEDOUT/200"]);
         assert!(client.reply_body(&mut reply).is_err(), "{method}: {} bytes", reply.body.len());
     }
 }
@@ -159,6 +159,43 @@ fn our_own_answers_have_a_date() {
     ] {
         let reply = cnn.connect().exchange(request);
         assert!(reply.field("date").is_some(), "{request:?}: {reply:?}");
+    }
+}
+
+#[test]
+fn what_is_no_request_is_logged_as_squid_does() {
+    let cnn = Launch::new(cnn_exe!()).log_to_file().start();
+    for (bytes, line) in [
+        ("GARBAGE\r\n\r\n", "GARBAGE error:invalid-request - HIER_NONE/- text/html"),
+        ("\u{16}\u{3}\u{1}", "- error:invalid-request - HIER_NONE/- text/html"),
+        (&"x".repeat(100), "- error:transaction-end-before-headers - HIER_NONE/- -"),
+    ] {
+        let mut client = cnn.connect();
+        client.send(bytes);
+        client.finish_sending();
+        let _ = client.rest();
+        await_logged(&cnn, &[&format!(" {line}")]);
+    }
+    let log = fs::read_to_string(cnn.access_log()).unwrap();
+    let codes: Vec<_> = log.lines().map(|line| line.split_whitespace().nth(3).unwrap()).collect();
+    assert_eq!(codes, ["NONE_NONE/400", "NONE_NONE/400", "NONE_NONE/000"], "{log}");
+}
+
+#[test]
+fn a_tunnel_that_could_not_be_opened_is_logged_as_squid_does() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let port = closed.port();
+    let cnn = Launch::new(cnn_exe!()).config(format!("connect_ports = [{port}]\n")).log_to_file().start();
+    for (host, status, code) in [
+        ("127.0.0.1", 503, "NONE_NONE/503"),
+        ("nowhere.invalid", 503, "NONE_NONE/503"),
+        ("127.0.0.1:1", 403, "TCP_DENIED/403"),
+    ] {
+        let target = if host.contains(':') { host.to_owned() } else { format!("{host}:{port}") };
+        let reply = cnn.connect().exchange(&format!("CONNECT {target} HTTP/1.1\r\nHost: a.test\r\n\r\n"));
+        assert_eq!(reply.status, status, "{target}");
+        let from = if target == closed.to_string() { "HIER_DIRECT/127.0.0.1" } else { "HIER_NONE/-" };
+        await_logged(&cnn, &[&format!("{code} "), &format!(" CONNECT {target} - {from} text/html")]);
     }
 }
 

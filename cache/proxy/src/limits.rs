@@ -52,6 +52,9 @@ pub const ACCEPT_BACK_OFF: core::time::Duration = core::time::Duration::from_mil
 /// Time connections have to notice that the worker ends.
 pub const BREAK_OFF_MAX: core::time::Duration = core::time::Duration::from_secs(1);
 
+/// Bytes of the first word of what is no request that go to the log, where Squid's parser ends a method too.
+pub const LOGGED_METHOD_BYTES_MAX: usize = 32;
+
 /// Time a closed connection's client has to read the last reply.
 pub const LINGER: core::time::Duration = core::time::Duration::from_secs(2);
 

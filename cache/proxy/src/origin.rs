@@ -191,7 +191,7 @@ impl From<ConnectError> for FetchError {
     fn from(error: ConnectError) -> Self {
         match error {
             ConnectError::Denied { address, reason } => Self::Denied { address, reason },
-            ConnectError::TimedOut(_) => Self::TimedOut(Phase::Connect),
+            ConnectError::TimedOut(address) => Self::ConnectTimedOut { address },
             ConnectError::Failed { address, source } => Self::ConnectFailed { address, source },
         }
     }

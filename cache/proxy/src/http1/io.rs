@@ -115,6 +115,11 @@ impl Connection {
         !self.input.buffer.is_empty()
     }
 
+    /// The bytes that were read already: of a next message, or of one that was refused.
+    pub fn read_ahead(&self) -> &[u8] {
+        &self.input.buffer
+    }
+
     /// Ends HTTP on this connection: the socket and what was read ahead. For tunnels and upgrades.
     pub fn into_parts(self) -> (TcpStream, BytesMut) {
         (self.stream, self.input.buffer)

@@ -93,7 +93,7 @@ impl Ending {
         match self {
             Self::Complete => "",
             Self::Aborted => "_ABORTED",
-            Self::TimedOut => "_TIMEOUT",
+            Self::TimedOut => "_TIMEDOUT",
         }
     }
 }
@@ -202,7 +202,7 @@ mod tests {
         check(miss, "TCP_MISS");
         check(Outcome { collapsed: true, ..miss }, "TCP_CF_MISS");
         check(Outcome { ending: Ending::Aborted, ..miss }, "TCP_MISS_ABORTED");
-        check(Outcome { ending: Ending::TimedOut, collapsed: true, ..miss }, "TCP_CF_MISS_TIMEOUT");
+        check(Outcome { ending: Ending::TimedOut, collapsed: true, ..miss }, "TCP_CF_MISS_TIMEDOUT");
         check(Outcome { ending: Ending::Aborted, ..ResultCode::Refresh.into() }, "TCP_REFRESH_ABORTED");
         check(Outcome { collapsed: true, ..ResultCode::None.into() }, "NONE_NONE");
     }

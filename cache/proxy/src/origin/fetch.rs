@@ -45,8 +45,6 @@ pub struct Request {
 /// What was going on when time ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Connecting.
-    Connect,
     /// The origin did not take the request.
     Send,
     /// The client did not send its body.
@@ -78,6 +76,12 @@ pub enum FetchError {
         address: SocketAddr,
         /// Why.
         source: io::Error,
+    },
+    /// No address of the origin answered in time.
+    #[error("connecting to {address} took too long")]
+    ConnectTimedOut {
+        /// The last one tried.
+        address: SocketAddr,
     },
     /// Somebody was too slow.
     #[error("waited too long: {}", .0.as_str())]
@@ -385,10 +389,8 @@ impl<B: BodySource> Exchange<B> {
     fn fail(&mut self, error: FetchError) -> FetchError {
         self.close();
         self.is_over = true;
-        if let FetchError::ConnectFailed { address, .. } = &error {
-            // Squid's log names who did not take the connection.
-            self.report.peer = Some(*address);
-        }
+        // Squid's log names who did not take the connection.
+        self.report.peer = error.unreached().or(self.report.peer);
         (self.origins.witness)(Happening::Failed(error.as_str()));
         error
     }
@@ -462,7 +464,6 @@ impl Phase {
     /// In words, for metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Connect => "connect timeout",
             Self::Send => "request timeout",
             Self::Upload => "upload timeout",
             Self::Head => "response timeout",
@@ -478,11 +479,20 @@ impl FetchError {
             Self::ResolveFailed(_) => "unresolved name",
             Self::Denied { .. } => "destination denied",
             Self::ConnectFailed { .. } => "connect failed",
+            Self::ConnectTimedOut { .. } => "connect timeout",
             Self::TimedOut(phase) => phase.as_str(),
             Self::BadResponse(reason) => reason.as_str(),
             Self::ClosedEarly => "origin closed early",
             Self::Io(_) => "origin connection broke",
             Self::Upload(_) => "client body failed",
+        }
+    }
+
+    /// The last address that was tried, if none could be connected to.
+    pub fn unreached(&self) -> Option<SocketAddr> {
+        match self {
+            Self::ConnectFailed { address, .. } | Self::ConnectTimedOut { address } => Some(*address),
+            _ => None,
         }
     }
 
@@ -492,7 +502,7 @@ impl FetchError {
             Self::Denied { .. } => 403,
             Self::ResolveFailed(_) | Self::ConnectFailed { .. } => 503,
             Self::TimedOut(Phase::Upload) => 408,
-            Self::TimedOut(_) => 504,
+            Self::TimedOut(_) | Self::ConnectTimedOut { .. } => 504,
             Self::BadResponse(_) | Self::ClosedEarly | Self::Io(_) => 502,
             Self::Upload(ReadError::Bad(reason)) => reason.status(),
             Self::Upload(_) => 400,

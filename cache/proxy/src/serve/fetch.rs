@@ -354,7 +354,7 @@ fn fill_error(error: &FetchError) -> FillError {
     match error {
         FetchError::ResolveFailed(_) | FetchError::ConnectFailed { .. } => FillError::Unreachable,
         FetchError::Denied { .. } => FillError::Forbidden,
-        FetchError::TimedOut(_) => FillError::TimedOut,
+        FetchError::TimedOut(_) | FetchError::ConnectTimedOut { .. } => FillError::TimedOut,
         FetchError::BadResponse(_) => FillError::Malformed,
         FetchError::ClosedEarly | FetchError::Io(_) | FetchError::Upload(_) => FillError::Truncated,
     }

@@ -2,6 +2,7 @@
 //! bytes that are no request.
 
 use std::io;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use cnn_core::fields::Fields;
@@ -20,7 +21,9 @@ use super::tunnel::WantedTunnel;
 use crate::access::Denied;
 use crate::error_page::{ErrorKind, ErrorPage};
 use crate::http1::io::ReadError;
+use crate::http1::method::is_token;
 use crate::http1::{BadMessage, RequestHead, Version};
+use crate::limits::LOGGED_METHOD_BYTES_MAX;
 use crate::log::{AccessRecord, Hierarchy, Outcome, ResultCode};
 use crate::origin::FetchError;
 
@@ -79,7 +82,7 @@ impl From<&FetchError> for Refusal {
             FetchError::ConnectFailed { .. } => Self::Unreachable,
             FetchError::TimedOut(crate::origin::Phase::Upload) => Self::SlowBody,
             FetchError::Upload(_) => Self::BadBody,
-            FetchError::TimedOut(_) => Self::TimedOut,
+            FetchError::TimedOut(_) | FetchError::ConnectTimedOut { .. } => Self::TimedOut,
             FetchError::BadResponse(_) | FetchError::ClosedEarly | FetchError::Io(_) => Self::BadResponse,
         }
     }
@@ -291,7 +294,11 @@ impl Client {
             account.content_type = content_type_of(&sending.fields);
             account.after = if sent.is_ok() { After::Linger } else { After::Close };
         }
-        let line = Line { method: b"", url, version: None, referer: b"", user_agent: b"", started };
+        let method = match refusal {
+            Some(Refusal::Bad(_)) => method_of(self.connection.read_ahead()),
+            _ => Vec::new(),
+        };
+        let line = Line { method: &method, url, version: None, referer: b"", user_agent: b"", started };
         self.record_line(&line, &account, self.connection.bytes_out() - sent_before);
         account.after
     }
@@ -317,8 +324,14 @@ impl Client {
         }
     }
 
-    /// Answers a CONNECT for which no tunnel could be opened.
-    pub(super) async fn refuse_connect(&mut self, wanted: &WantedTunnel, refusal: Refusal) -> After {
+    /// Answers a CONNECT for which no tunnel could be opened. `peer` is who did not take the connection. The line of the
+    /// log has the code and the hierarchy of Squid's, and the size and type of what was sent, which Squid leaves out.
+    pub(super) async fn refuse_connect(
+        &mut self,
+        wanted: &WantedTunnel,
+        refusal: Refusal,
+        peer: Option<IpAddr>,
+    ) -> After {
         self.count_refusal(refusal);
         let sent_before = self.connection.bytes_out();
         let line = wanted.line();
@@ -331,9 +344,10 @@ impl Client {
         let account = Account {
             outcome: Outcome { result, collapsed: false, ending: ending(&sent) },
             status: sending.status,
+            hierarchy: if peer.is_some() { self.hierarchy() } else { Hierarchy::None },
+            peer,
             content_type: content_type_of(&sending.fields),
             after: if sent.is_ok() { After::Linger } else { After::Close },
-            ..Account::none()
         };
         self.record_line(&line, &account, self.connection.bytes_out() - sent_before);
         account.after
@@ -401,7 +415,7 @@ impl Client {
 pub(super) struct Asked {
     pub(super) result: Option<ResultCode>,
     pub(super) hierarchy: Hierarchy,
-    pub(super) peer: Option<std::net::IpAddr>,
+    pub(super) peer: Option<IpAddr>,
     pub(super) forward: Option<Forward>,
 }
 
@@ -409,6 +423,12 @@ impl Asked {
     /// Nothing: nobody was asked.
     pub(super) const NOTHING: Self =
         Self { result: None, hierarchy: Hierarchy::None, peer: None, forward: None };
+}
+
+/// The method that bytes which are no request begin with, as far as there is one.
+fn method_of(bytes: &[u8]) -> Vec<u8> {
+    let length = bytes.iter().take(LOGGED_METHOD_BYTES_MAX).take_while(|&&byte| is_token(&[byte])).count();
+    bytes[..length].to_vec()
 }
 
 fn content_type_of(fields: &Fields) -> Bytes {

@@ -20,7 +20,7 @@ use super::record::{Account, After, Line};
 use crate::http1::Version;
 use crate::limits::{LINGER, TUNNEL_BUFFER_BYTES};
 use crate::log::{Ending, ResultCode};
-use crate::origin::Origin;
+use crate::origin::{FetchError, Origin};
 use crate::worker::Worker;
 
 /// A tunnel that was asked for and may be opened.
@@ -38,7 +38,7 @@ impl Client {
         let worker = self.worker.clone();
         let (upstream, peer) = match worker.drain.until_over(worker.origins.connect(&origin)).await {
             Some(Ok(connected)) => connected,
-            Some(Err(error)) => return self.refuse_tunnel(&wanted, Refusal::from(&error)).await,
+            Some(Err(error)) => return self.refuse_tunnel(&wanted, &error).await,
             None => return self.record_line(&wanted.line(), &Account::gone(ResultCode::Tunnel), 0),
         };
         // As on the client's side: what is meant to go out goes out. Without it a tunnel is slower, not wrong.
@@ -65,8 +65,9 @@ impl Client {
         worker.record(address, &wanted.line(), &account, bytes);
     }
 
-    async fn refuse_tunnel(mut self, wanted: &WantedTunnel, refusal: Refusal) {
-        let after = self.refuse_connect(wanted, refusal).await;
+    async fn refuse_tunnel(mut self, wanted: &WantedTunnel, error: &FetchError) {
+        let peer = error.unreached().map(|address| address.ip());
+        let after = self.refuse_connect(wanted, Refusal::from(error), peer).await;
         if let After::Linger = after {
             self.connection.linger(LINGER).await;
         }
