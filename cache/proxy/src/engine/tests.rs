@@ -118,7 +118,7 @@ fn switches_between_all_policies_lose_nothing_while_requests_go_on() {
     assert_eq!((status.documents, status.faults), (5000, 0));
     engine.ask(|executor| executor.audit(cnn_core::policy::Audit::WithOrders)).unwrap().unwrap();
     let history = engine.history().unwrap();
-    assert_eq!(history.len(), 31);
+    assert_eq!(history.len(), 1 + 3 * cnn_policies::registry().len());
     assert_eq!((history[1].from.as_ref(), history[1].by.as_ref()), ("lru", "a test"));
     engine.shutdown();
     assert_eq!(engine.status().unwrap_err(), Stopped);
