@@ -1,24 +1,29 @@
 //! The paper's question on this machine: mean response time of C/NN next to Squid's, on one trace with equal memory.
 //!
-//! `cargo bench --bench live-squid`, or `-- --requests 5000 --rounds 4 --memory-mib 16 --connections 8`. Squid runs as its
-//! package configures a cache in memory, and once more with its cache in a `ufs` folder (on a file system in memory),
-//! because a Squid without any `cache_dir` stops admitting documents while it is full. Proxies share processor 0, clients
-//! and origin the other; the trace's pieces go through all in turn, and to the origin without any proxy. It fails when an
-//! answer is missing or wrong; times are printed beside their aims.
+//! `cargo bench --bench live-squid`, or `-- --trace FILE --requests 5000 --rounds 4 --memory-mib 16 --connections 8`.
+//! Without a trace it is a day of NASA's web server where `shared/traces` is beside the checkout (or `CNN_TRACES` says
+//! where), else a made-up one. Squid runs as its package configures a cache in memory, and once more with its cache in a
+//! `ufs` folder (on a file system in memory), because a Squid without any `cache_dir` stops admitting documents while it
+//! is full. Proxies share processor 0, clients and origin the other; the trace's pieces go through all in turn, and to the
+//! origin without any proxy. It fails when an answer is missing or wrong; times are printed beside their aims.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cnn_core::policy::Mime;
+use cnn_replay::generate::{Generator, Recipe};
 use cnn_replay::live::{Comparison, Hold, LiveReport, Pace, Proxy, compare};
-use cnn_replay::replay::Latency;
+use cnn_replay::replay::{Latency, Options, Policy, run};
 use cnn_replay::report::live::text;
-use cnn_replay::{Facts, Object, Row, Trace, TraceBuilder};
+use cnn_replay::{PrepareOptions, Trace, prepare};
 use cnn_support::peer::{Home, Peer, free_address, pinned, version};
 use cnn_support::{Launch, cnn_exe};
 
 /// The processor that the proxies share.
 const PROCESSOR: usize = 0;
+
+/// Requests that are made through each.
+const REQUESTS: u64 = 31_000;
 
 /// Aims in microseconds.
 const ADDED_TO_HIT_MAX: f64 = 130.0;
@@ -34,7 +39,10 @@ fn main() {
         println!("SKIPPED: squid is not installed, so there is nothing to compare with");
         return;
     };
-    let trace = generated(number("--requests", 30_000));
+    let named = arguments.iter().position(|own| own == "--trace").and_then(|at| arguments.get(at + 1));
+    let trace = trace(named.map(PathBuf::from));
+    // So many requests are enough, and a made-up trace has no more.
+    let requests_max = number("--requests", REQUESTS);
     let memory_mib = number("--memory-mib", (trace.unique_bytes() / 10) >> 20).max(16);
     let load_processor = std::thread::available_parallelism().map_or(0, |count| usize::from(count.get() > 1));
 
@@ -52,11 +60,19 @@ fn main() {
         pace: Pace::Closed { connections: number("--connections", 8) as usize },
         hold: Hold::Logged(Latency::default()),
         rounds: number("--rounds", 10) as usize,
-        requests_max: u64::MAX,
+        requests_max,
         origin: SocketAddr::from(([127, 0, 0, 1], 0)),
         processor: Some(load_processor),
     };
     println!("{memory_mib} MiB each; the trace has {} MiB of documents\n", trace.unique_bytes() >> 20);
+    let lru = Policy::resolve("lru").expect("it is built in");
+    let replayed =
+        run(&trace, &lru, memory_mib << 20, &Options::default(), &|_| ()).expect("it is in memory");
+    let percent = |ratio: Option<f64>| ratio.unwrap_or_default() * 100.0;
+    let (hits, bytes) = (percent(replayed.traffic.hit_ratio()), percent(replayed.traffic.byte_hit_ratio()));
+    println!(
+        "The whole trace replayed under LRU without metadata: {hits:.1} % hits, {bytes:.1} % of bytes\n"
+    );
     let report = compare(&trace, &comparison, |progress| {
         eprint!("\rround {} of {}: {:<30}", progress.round, progress.rounds, progress.proxy);
     });
@@ -135,41 +151,21 @@ shutdown_lifetime 1 second
     (address, peer)
 }
 
-/// A made-up day of a web server: popularity after Zipf, sizes over five decades, latencies of origins not far away.
-fn generated(requests: u64) -> Trace {
-    const DOCUMENTS: usize = 4_000;
-    let mut builder = TraceBuilder::new("generated", 1 << 24);
-    let mut random = fastrand::Rng::with_seed(1995);
-    builder.add_origin(String::new());
-    let facts = builder.add_facts(Facts::default());
-    let mut uniform = move || random.f64();
-    let mut sizes = Vec::new();
-    for number in 0..DOCUMENTS {
-        // A sum of uniform draws is near enough a normal one: median 8 KiB, one in a thousand above 1 MiB.
-        let normal = (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
-        let size = (9.0 + 1.6 * normal).exp().clamp(60.0, 4e6) as u64;
-        sizes.push(size);
-        let mime = if number % 3 == 0 { Mime::Html } else { Mime::Image };
-        builder.add_object(Object { hash: number as u64, origin: 0, mime }, size);
-    }
-    // Popularity falls with the power 0.9 of the rank: by the inverse of the cumulated weights.
-    let mut cumulated: Vec<f64> = (1..=DOCUMENTS).map(|rank| (rank as f64).powf(-0.9)).collect();
-    for at in 1..DOCUMENTS {
-        cumulated[at] += cumulated[at - 1];
-    }
-    for number in 0..requests {
-        let draw = uniform() * cumulated[DOCUMENTS - 1];
-        let object = cumulated.partition_point(|weight| *weight < draw).min(DOCUMENTS - 1);
-        let elapsed_us = (9_000.0 * (uniform() * 2.0 - 1.0).exp()) as u32 + (sizes[object] / 25) as u32;
-        let row = Row {
-            time_us: number * 10_000,
-            size: sizes[object],
-            object: object as u32,
-            elapsed_us,
-            facts,
-            flags: 0,
-        };
-        builder.push(row).expect("it stays in memory");
-    }
-    builder.build().expect("it stays in memory")
+/// The trace that was named, NASA's day where it is, or a made-up one.
+fn trace(named: Option<PathBuf>) -> Trace {
+    let shared = std::env::var_os("CNN_TRACES")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/traces"), PathBuf::from);
+    let day = shared.join("squid-recorded/nasa-mix-lru.access.log.zst");
+    let path = named.or_else(|| day.exists().then_some(day));
+    let prepared = match path {
+        Some(path) => {
+            prepare(&[path], &PrepareOptions::default(), &mut |_| ()).map_err(|error| error.to_string())
+        }
+        None => {
+            println!("no shared/traces beside the checkout: a made-up trace\n");
+            let recipe = Recipe { requests: REQUESTS, documents: 4_000, churn: 0.01, ..Recipe::default() };
+            Generator::new(recipe).and_then(|made| made.trace(&mut |_| ()).map_err(|error| error.to_string()))
+        }
+    };
+    prepared.unwrap_or_else(|error| panic!("{error}")).trace
 }
