@@ -76,13 +76,13 @@ pub struct ProxyReport {
 pub struct Times {
     /// Exact.
     pub mean_us: f64,
-    /// This and the next up to 1/32 too high.
+    /// This and the others up to 1/128 too high.
     pub p50_us: f64,
     /// 95 of 100 were no slower.
     pub p95_us: f64,
     /// 99 of 100.
     pub p99_us: f64,
-    /// Exact.
+    /// To two digits.
     pub most_us: f64,
 }
 
