@@ -9,6 +9,7 @@ mod config;
 mod explain;
 mod policy;
 mod purge;
+mod replay;
 mod serve;
 mod status;
 mod top;
@@ -44,6 +45,7 @@ enum Verb {
     Policy(policy::Policy),
     Purge(purge::Purge),
     Explain(explain::Explain),
+    Replay(replay::Replay),
     #[command(subcommand)]
     Config(config::Config),
     #[command(subcommand)]
@@ -60,6 +62,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Policy(policy) => policy.run(),
         Verb::Purge(purge) => purge.run(),
         Verb::Explain(explain) => explain.run(),
+        Verb::Replay(replay) => replay.run(),
         Verb::Config(config) => config.run(),
         Verb::Trace(trace) => trace.run(),
         Verb::Completions(completions) => completions.run(Cli::command()),

@@ -1,14 +1,17 @@
 //! What people, scripts and browsers are told of a replay: a table for the terminal, CSV and JSON for scripts, and a page of
 //! HTML with pictures. All are functions from results to text; who asked writes it where it belongs.
 
+pub mod agreement;
 pub mod census;
 mod chart;
 mod csv;
+pub mod curve;
 pub mod grid;
 pub mod html;
 pub mod json;
 pub mod live;
 mod scale;
+pub mod sweep;
 pub mod table;
 #[cfg(test)]
 mod testing;

@@ -85,7 +85,6 @@ impl Reading {
     }
 
     /// Reads the files as one trace, with a meter where there is a terminal, and tells of damaged lines.
-    #[expect(dead_code, reason = "the replay reads its traces by it")]
     pub(in crate::cli) fn prepare(&self, paths: &[PathBuf]) -> Result<Prepared, Failure> {
         let mut meter = Meter::new("reading");
         let prepared = prepare(paths, &self.options(), &mut |progress| meter.read(progress))?;

@@ -10,6 +10,7 @@
 use super::accounting::working_set;
 use super::cell::Unit;
 use super::observer::RunError;
+use super::outcome::{Outcome, What};
 use super::parallel::in_order;
 use super::policy::Policy;
 use super::run::{Options, observed};
@@ -54,6 +55,31 @@ pub struct Sampling {
     pub error: f64,
     /// The same of the byte miss ratio.
     pub byte_error: f64,
+}
+
+impl Curve {
+    /// The curves that runs of one policy at several sizes make, trace by trace and policy by policy in their order.
+    pub fn of(outcomes: &[Outcome], trace: &Trace) -> Vec<Self> {
+        let runs = |outcome: &&Outcome| outcome.what == What::Policy && outcome.cell.trace == trace.name();
+        let runs: Vec<_> = outcomes.iter().filter(runs).collect();
+        let curves = runs.chunk_by(|a, b| a.cell.policy == b.cell.policy).map(|runs| {
+            let unit = runs[0].cell.unit;
+            let all = working_set(trace, unit).max(1) as f64;
+            let point = |outcome: &&Outcome| {
+                let size = outcome.cell.size?;
+                let (miss_ratio, byte_miss_ratio) = (outcome.miss_ratio(), outcome.byte_miss_ratio());
+                Some(Point { size, share: size as f64 / all, miss_ratio, byte_miss_ratio })
+            };
+            Self {
+                trace: trace.name().to_owned(),
+                policy: runs[0].cell.policy.clone(),
+                unit,
+                points: runs.iter().filter_map(point).collect(),
+                sampling: None,
+            }
+        });
+        curves.collect()
+    }
 }
 
 /// Disjoint parts of a sample from which its error is estimated.
@@ -223,6 +249,8 @@ mod tests {
                 let outcome = run(&trace, &policy, point.size, &options, &|_| ()).unwrap();
                 assert!((point.miss_ratio - outcome.miss_ratio()).abs() < 1e-12);
                 assert!((point.byte_miss_ratio - outcome.byte_miss_ratio()).abs() < 1e-12);
+                let of = &Curve::of(&[outcome], &trace)[0];
+                assert_eq!((of.policy.as_str(), of.points[0].share), (policy.name(), point.share));
             }
         }
     }

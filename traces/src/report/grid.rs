@@ -48,7 +48,8 @@ pub fn text(outcomes: &[Outcome]) -> String {
     table.render()
 }
 
-/// The results as CSV. `seconds` is empty unless runs were timed, so that the same command gives the same bytes.
+/// The results as CSV. `seconds` is the time that the trace spans, so that the same command gives the same bytes; what a
+/// run took is in `wall_seconds` and `policy_ns`, empty unless runs were timed.
 pub fn csv(outcomes: &[Outcome]) -> String {
     let mut csv = Csv::new(&[
         "trace",
@@ -71,6 +72,7 @@ pub fn csv(outcomes: &[Outcome]) -> String {
         "byte_hit_ratio_high",
         "mean_us",
         "p95_us",
+        "wall_seconds",
         "policy_ns",
     ]);
     for outcome in outcomes {
@@ -87,7 +89,7 @@ pub fn csv(outcomes: &[Outcome]) -> String {
             ratio(outcome.miss_ratio()),
             ratio(outcome.byte_miss_ratio()),
             outcome.evictions.to_string(),
-            outcome.timing.map_or_else(String::new, |timing| format!("{:.6}", timing.seconds)),
+            format!("{:.6}", outcome.span_us as f64 / 1e6),
             what(outcome.what).to_owned(),
             outcome.traffic.bytes.to_string(),
             outcome.traffic.hit_bytes.to_string(),
@@ -98,6 +100,7 @@ pub fn csv(outcomes: &[Outcome]) -> String {
             bound(|both| both.byte_hit_ratio.high),
             outcome.response.map_or_else(String::new, |response| format!("{:.1}", response.mean_us)),
             outcome.response.map_or_else(String::new, |response| response.p95_us.to_string()),
+            outcome.timing.map_or_else(String::new, |timing| format!("{:.6}", timing.seconds)),
             outcome.timing.map_or_else(String::new, |timing| format!("{:.2}", timing.policy_ns)),
         ]);
     }
@@ -204,10 +207,14 @@ mod tests {
         let lines: Vec<&str> = csv.lines().collect();
         let known = "trace,policy,size,unit,requests,hits,miss_ratio,byte_miss_ratio,evictions,seconds,";
         assert!(lines[0].starts_with(known), "{csv}");
-        assert!(lines[1].starts_with("t,lru,4096,bytes,1000,600,0.400000,0.600000,300,,policy,"), "{csv}");
         assert!(
-            lines[2].starts_with("t,\"a,b\",4096,bytes,1000,601,0.399000,0.600000,300,0.250000,"),
+            lines[1].starts_with("t,lru,4096,bytes,1000,600,0.400000,0.600000,300,10.000000,policy,"),
             "{csv}"
         );
+        assert!(
+            lines[2].starts_with("t,\"a,b\",4096,bytes,1000,601,0.399000,0.600000,300,10.000000,"),
+            "{csv}"
+        );
+        assert!(lines[1].ends_with(",,") && lines[2].ends_with(",0.250000,17.50"), "{csv}");
     }
 }

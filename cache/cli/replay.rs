@@ -1,0 +1,347 @@
+//! `cnn replay`: what a cache would have done with a trace, policy by policy and size by size.
+
+mod progress;
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::thread;
+
+use clap::Args;
+use cnn_core::policy::{AdmissionChoice, Spec};
+use cnn_replay::Trace;
+use cnn_replay::replay::{
+    Accounting, Bound, Clocked, Contender, Curve, Grid, Latency, Options, Outcome, Planned, Policy, RunError,
+    Size, Sweep, Unit, What, curve, geometric, sweep,
+};
+use cnn_replay::report::{self, Report, grid};
+
+use self::progress::Bar;
+use super::trace::reading::Reading;
+use super::{Failure, print};
+
+/// Replay traces: hit ratios, times and evictions of policies and sizes, next to what no policy can beat
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cnn replay access.log
+  cnn replay access.log.zst --policy lru,gdsf,s3-fifo --size 1%,10%,64MiB --csv out.csv
+  cnn replay access.log --policy lru --size 10% --switch 50%:gdsf:20% --sweep
+  cnn replay trace.oracleGeneral.zst --unit documents --policy lru,belady --curve
+
+With no policy and size it is lru, gdsf, s3-fifo and sieve at 1% and 10% of all there is to store.
+The same command gives the same output, byte by byte, on any number of threads; only --timing adds times measured.")]
+pub(super) struct Replay {
+    /// The traces: each a row of its own; `-` is standard input
+    #[arg(value_name = "TRACE", required = true)]
+    traces: Vec<PathBuf>,
+    /// Replay all files as one trace, one after the other: a log that was rotated
+    #[arg(long)]
+    together: bool,
+    /// Policies, by name and with parameters like `s3-fifo(small=0.2)`; also infinite, belady and pfoo-l, which are bounds
+    #[arg(long, value_name = "NAME,...")]
+    policy: Vec<String>,
+    /// Sizes: bytes like 64MiB (documents with --unit documents), or a share like 10% of all there is to store
+    #[arg(long, value_name = "SIZE,...", value_delimiter = ',')]
+    size: Vec<Size>,
+    /// What sizes are counted in: bytes, or documents that count 1 each
+    #[arg(long, value_name = "bytes|documents", default_value = "bytes")]
+    unit: Unit,
+    /// Charge whole blocks of so many bytes, metadata of 100 included, as a disk store does
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    block: Option<NonZeroU64>,
+    /// Ask before storing: an admission policy like `size-threshold(max=64KiB)` or `second-hit`
+    #[arg(long, value_name = "NAME")]
+    admission: Option<String>,
+    /// Switch on the way: at a request number, a share like 50% or a time like 2h; re-evaluate a number, 20%, all or flush
+    #[arg(long, value_name = "AT:POLICY[:REEVALUATE]")]
+    switch: Vec<Planned>,
+    /// Carry the switch out re-evaluating 0, 5, 10, 20, 50 % and all, and with a flush: dip, gap and area of each
+    #[arg(long, requires = "switch")]
+    sweep: bool,
+    /// Miss-ratio curves over sizes from a thousandth of all there is to store to all of it, or over --size
+    #[arg(long, conflicts_with = "switch")]
+    curve: bool,
+    /// Replay this share of the documents in caches as much smaller, and state the error
+    #[arg(long, value_name = "SHARE", value_parser = share, requires = "curve")]
+    sample: Option<f64>,
+    /// Add rows of what no policy can beat
+    #[arg(long)]
+    bounds: bool,
+    /// Threads; all processors when not given
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Measure what runs take, one at a time
+    #[arg(long)]
+    timing: bool,
+    /// Microseconds a hit is taken to last
+    #[arg(long, value_name = "US", default_value_t = Latency::default().hit_us)]
+    hit_us: u32,
+    /// Microseconds until an origin answers, where the trace does not say what a miss took
+    #[arg(long, value_name = "US", default_value_t = Latency::default().miss_us)]
+    miss_us: u32,
+    /// Bytes per millisecond that an origin sends then
+    #[arg(long, value_name = "BYTES", default_value_t = Latency::default().bytes_per_ms)]
+    bytes_per_ms: u32,
+    /// Write the rows as CSV
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write everything as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write a page with tables and pictures
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// What is replayed when nobody says.
+const POLICIES: &str = "lru,gdsf,s3-fifo,sieve";
+const SIZES: [Size; 2] = [Size::Percent(1.0), Size::Percent(10.0)];
+
+/// A number of bytes above 0.
+fn bytes(word: &str) -> Result<NonZeroU64, String> {
+    match word.parse() {
+        Ok(Size::Units(units)) => {
+            NonZeroU64::new(units).ok_or_else(|| "expected more than nothing".to_owned())
+        }
+        _ => Err("expected a number of bytes like 4KiB".to_owned()),
+    }
+}
+
+/// A share like `1%`, as a fraction.
+fn share(word: &str) -> Result<f64, String> {
+    match word.parse() {
+        Ok(Size::Percent(percent)) if percent <= 100.0 => Ok(percent / 100.0),
+        _ => Err("expected a share like 1%".to_owned()),
+    }
+}
+
+impl Replay {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let contenders = self.contenders()?;
+        let options = self.options()?;
+        let traces = self.read()?;
+        let mut report = Report {
+            command: std::env::args().collect::<Vec<_>>().join(" "),
+            base: base(std::env::args()),
+            ..Report::default()
+        };
+        if self.sweep {
+            report.sweeps = self.sweeps(&traces, &contenders, &options)?;
+            report.outcomes = report.sweeps.iter().flat_map(rows_of).collect();
+        } else if let Some(rate) = self.sample {
+            report.curves = self.sampled(&traces, &contenders, rate, &options)?;
+        } else {
+            report.outcomes = self.grid(&traces, &contenders, &options)?;
+            if self.curve {
+                report.curves = traces.iter().flat_map(|trace| Curve::of(&report.outcomes, trace)).collect();
+            }
+        }
+        if self.html.is_some() || self.json.is_some() {
+            let censuses = traces.iter().map(report::census::Census::of);
+            report.censuses = censuses.collect::<Result<_, _>>()?;
+        }
+        self.tell(&report)
+    }
+
+    /// The policies and bounds asked for.
+    fn contenders(&self) -> Result<Vec<Contender>, Failure> {
+        let asked = if self.policy.is_empty() { vec![POLICIES.to_owned()] } else { self.policy.clone() };
+        let mut contenders = Vec::new();
+        for spec in asked.iter().flat_map(|list| Spec::split(list)).map(str::trim) {
+            contenders.push(match Bound::find(spec) {
+                Some(bound) => Contender::Bound(bound),
+                None => Contender::Policy(Policy::resolve(spec).map_err(|error| {
+                    Failure::Said(format!("{error}; known: {}", super::policy_names().join(", ")))
+                })?),
+            });
+        }
+        if self.bounds || self.policy.is_empty() {
+            contenders.extend(Bound::fitting(self.unit).iter().copied().map(Contender::Bound));
+        }
+        Ok(contenders)
+    }
+
+    fn options(&self) -> Result<Options, Failure> {
+        let admission = self.admission.as_deref().map(cnn_policies::admission::choose).transpose();
+        let admission: Option<AdmissionChoice> =
+            admission.map_err(|error| Failure::Said(error.to_string()))?;
+        Ok(Options {
+            accounting: Accounting { unit: self.unit, block: self.block, ..Accounting::default() },
+            admission,
+            latency: Latency { hit_us: self.hit_us, miss_us: self.miss_us, bytes_per_ms: self.bytes_per_ms },
+            switches: self.switch.clone(),
+            windows: None,
+        })
+    }
+
+    fn read(&self) -> Result<Vec<Trace>, Failure> {
+        let each = if self.together { self.traces.len() } else { 1 };
+        self.traces.chunks(each).map(|paths| Ok(self.reading.prepare(paths)?.trace)).collect()
+    }
+
+    fn threads(&self) -> usize {
+        let available = || thread::available_parallelism().map_or(1, Into::into);
+        self.threads.unwrap_or_else(available).max(1)
+    }
+
+    fn grid(
+        &self,
+        traces: &[Trace],
+        contenders: &[Contender],
+        options: &Options,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let clocked = if self.timing { Clocked::Yes } else { Clocked::No };
+        let mut outcomes = Vec::new();
+        // Trace by trace, since the sizes of a curve are each trace's own.
+        for trace in traces {
+            let sizes = self.sizes(trace);
+            let traces = std::slice::from_ref(trace);
+            let grid = Grid { traces, contenders, sizes: &sizes, options };
+            let bar = Bar::requests(grid.requests());
+            outcomes.extend(grid.run(self.threads(), clocked, &|requests| bar.add(requests)).map_err(said)?);
+        }
+        Ok(outcomes)
+    }
+
+    fn sizes(&self, trace: &Trace) -> Vec<Size> {
+        match self.size.is_empty() {
+            false => self.size.clone(),
+            true if self.curve => geometric(trace, self.unit).into_iter().map(Size::Units).collect(),
+            true => SIZES.to_vec(),
+        }
+    }
+
+    /// Every switch asked for, from every policy, at every size.
+    fn sweeps(
+        &self,
+        traces: &[Trace],
+        contenders: &[Contender],
+        options: &Options,
+    ) -> Result<Vec<Sweep>, Failure> {
+        let mut sweeps = Vec::new();
+        for trace in traces {
+            for from in policies(contenders) {
+                for size in self.sizes(trace) {
+                    for Planned { at, to, .. } in &self.switch {
+                        let bar = Bar::requests(10 * trace.len());
+                        let size = size.of(trace, self.unit);
+                        let add = |requests| bar.add(requests);
+                        let done = sweep(trace, (from, to), *at, size, options, self.threads(), &add);
+                        sweeps.push(done.map_err(said)?);
+                    }
+                }
+            }
+        }
+        Ok(sweeps)
+    }
+
+    fn sampled(
+        &self,
+        traces: &[Trace],
+        contenders: &[Contender],
+        rate: f64,
+        options: &Options,
+    ) -> Result<Vec<Curve>, Failure> {
+        let policies: Vec<Policy> = policies(contenders).cloned().collect();
+        let mut curves = Vec::new();
+        for trace in traces {
+            let sizes: Vec<_> = self.sizes(trace).into_iter().map(|size| size.of(trace, self.unit)).collect();
+            let bar = Bar::requests((2.0 * rate * (trace.len() * sizes.len() as u64) as f64) as u64);
+            let add = |requests| bar.add(requests);
+            curves
+                .extend(curve(trace, &policies, &sizes, rate, options, self.threads(), &add).map_err(said)?);
+        }
+        Ok(curves)
+    }
+
+    /// Writes the files asked for, and the table.
+    fn tell(&self, report: &Report) -> Result<(), Failure> {
+        if let Some(file) = &self.csv {
+            // Rows of what was asked for: what the log says of its own cache is in the table, in JSON and on the page.
+            let rows = report.outcomes.iter().filter(|outcome| outcome.what != What::Logged).cloned();
+            let text = match report.outcomes.is_empty() {
+                false => grid::csv(&rows.collect::<Vec<_>>()),
+                true => report::curve::csv(&report.curves),
+            };
+            write(file, &text)?;
+        }
+        if let Some(file) = &self.json {
+            write(file, &report::json::text(report))?;
+        }
+        if let Some(file) = &self.html {
+            write(file, &report::html::page(report))?;
+        }
+        let mut text = String::new();
+        if !report.sweeps.is_empty() {
+            text.push_str(&report::sweep::text(&report.sweeps));
+        } else if !report.outcomes.is_empty() && !self.curve {
+            text.push_str(&grid::text(&report.outcomes));
+        }
+        text.push_str(&report::curve::text(&report.curves));
+        text.push_str(&report::agreement::text(&report.outcomes));
+        print(&text)
+    }
+}
+
+fn policies(contenders: &[Contender]) -> impl Iterator<Item = &Policy> {
+    contenders.iter().filter_map(|contender| match contender {
+        Contender::Policy(policy) => Some(policy),
+        Contender::Bound(_) => None,
+    })
+}
+
+/// The runs of a sweep: stayed, always, and each way.
+fn rows_of(sweep: &Sweep) -> Vec<Outcome> {
+    let ways = sweep.ways.iter().map(|way| &way.outcome);
+    [&sweep.stayed, &sweep.always].into_iter().chain(ways).cloned().collect()
+}
+
+/// The part of a command line that all rows share: without policies, sizes and files written.
+fn base(words: impl Iterator<Item = String>) -> String {
+    const OF_ROWS: [&str; 5] = ["--policy", "--size", "--csv", "--json", "--html"];
+    let mut base = Vec::new();
+    let mut words = words;
+    while let Some(word) = words.next() {
+        if OF_ROWS.contains(&word.as_str()) {
+            words.next();
+        } else if !OF_ROWS
+            .iter()
+            .any(|flag| word.strip_prefix(flag).is_some_and(|rest| rest.starts_with('=')))
+        {
+            base.push(word);
+        }
+    }
+    base.join(" ")
+}
+
+fn said(error: RunError) -> Failure {
+    Failure::Said(error.to_string())
+}
+
+fn write(file: &PathBuf, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text)
+        .map_err(|error| Failure::Said(format!("cannot write {}: {error}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_of_a_command_is_what_its_rows_share() {
+        let base = |line: &str| base(line.split(' ').map(str::to_owned));
+        assert_eq!(
+            base("cnn replay a --policy lru,gdsf --unit documents --size=1% --csv f"),
+            "cnn replay a --unit documents"
+        );
+    }
+
+    #[test]
+    fn blocks_and_shares_are_told_from_nonsense() {
+        assert_eq!(bytes("4KiB"), Ok(NonZeroU64::new(4096).unwrap()));
+        assert_eq!(share("5%"), Ok(0.05));
+        assert!(["", "5%", "0", "x"].iter().all(|word| bytes(word).is_err()));
+        assert!(["", "5", "0%", "101%"].iter().all(|word| share(word).is_err()));
+    }
+}
