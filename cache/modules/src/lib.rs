@@ -1,4 +1,4 @@
-//! The module host: policies as wasm, from a file to decisions, harmless whatever is in the file.
+//! The module host: policies as wasm modules and rhai scripts, from a file to decisions, harmless whatever is in the file.
 //!
 //! ```text
 //!   spec --> file --> verify --> compile (or from memory, or from disk) --> instantiate --> Replacement
@@ -6,7 +6,7 @@
 //!                     no: why      bounded: moka in memory, own directory    limited: memory, tables, stack, time
 //! ```
 //!
-//! The only crate that knows wasmtime. It has no thread but the ticker that ends calls which take too long, and it
+//! The only crate that knows wasmtime and rhai. It has no thread but the ticker that ends calls which take too long, and it
 //! decides nothing about when a policy is used: that is the engine's and the proxy's. What a guest must look like is
 //! said in `policies/abi`.
 
@@ -16,12 +16,16 @@ mod digest;
 mod health;
 mod host;
 mod manifest;
+mod script;
+mod sources;
 mod wasm;
 
 pub use digest::Digest;
 pub use health::{Health, Report};
 pub use host::{Built, Host, LoadError, Metering, Origin, Wasm};
 pub use manifest::{EventTime, ManifestError, ModuleManifest, Role};
+pub use script::{Script, ScriptError};
+pub use sources::{Source, SourceError, open_script};
 pub use wasm::cache::{CacheError, CodeCache};
 pub use wasm::guest::InstantiateError;
 pub use wasm::verify::{Rejected, Verified, Wanted, verify};

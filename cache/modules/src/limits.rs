@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cnn_core::policy::Mime;
+
 /// Largest module file, in bytes: compiling takes up to 1.3 ms per KiB, so at most a third of a second.
 pub const MODULE_BYTES_MAX: usize = 256 * 1024;
 
@@ -53,3 +55,35 @@ pub const CODE_FILES_MAX: usize = 256;
 
 /// Largest file of compiled code that is read back, in bytes: code is five to ten times its module.
 pub const CODE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Largest script, in bytes: compiling takes some microseconds per line.
+pub const SCRIPT_BYTES_MAX: usize = 64 * 1024;
+
+/// Steps of a script for one value: some milliseconds.
+pub const SCRIPT_OPERATIONS_MAX: u64 = 20_000;
+
+/// Functions that may be open at once.
+pub const SCRIPT_CALLS_MAX: usize = 32;
+
+/// Depth of an expression or of blocks.
+pub const SCRIPT_DEPTH_MAX: usize = 64;
+
+/// Longest string a script may make, in bytes.
+pub const SCRIPT_STRING_MAX: usize = 4096;
+
+/// Largest array or map a script may make.
+pub const SCRIPT_ARRAY_MAX: usize = 1024;
+
+/// Most variables of a script.
+pub const SCRIPT_VARIABLES_MAX: usize = 64;
+
+/// Documents a script is tried on before it is taken: class, bytes, uses.
+pub(crate) const TRIALS: [(Mime, u64, u32); 7] = [
+    (Mime::Other, 0, 0),
+    (Mime::Html, 700, 1),
+    (Mime::Text, 20_000, 3),
+    (Mime::Image, 300_000, 40),
+    (Mime::Media, 1 << 32, 2),
+    (Mime::Font, 40_000, u32::MAX),
+    (Mime::Binary, u64::MAX, 1),
+];

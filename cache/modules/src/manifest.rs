@@ -124,6 +124,44 @@ impl ModuleManifest {
     }
 }
 
+/// The parts of a script's manifest are comments of this form.
+const SCRIPT_LINE: &str = "//!";
+
+impl ModuleManifest {
+    /// Reads the lines that begin with `//!` of a script whose name, if it says none, is that of its file and whose
+    /// kind is found by what it reads.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub(crate) fn of_script(text: &str, stem: &str, kind: Kind) -> Result<Self, ManifestError> {
+        let mut draft = Draft { abi: Some(cnn_abi::ABI_VERSION), kind: Some(kind), ..Draft::default() };
+        for (number, line) in text.lines().enumerate() {
+            let Some(line) = line.trim().strip_prefix(SCRIPT_LINE).map(str::trim) else { continue };
+            let taken = match line.split_once(':').map(|(key, _)| key.trim_end()) {
+                _ if line.is_empty() => Ok(()),
+                Some("parameter" | "time" | "abi" | "kind") => {
+                    Err("a key that scripts have: name, role, goals, version, summary, paper, hits")
+                }
+                _ => draft.take(line),
+            };
+            taken.map_err(|expected| ManifestError::Line {
+                line: number + 1,
+                text: line.chars().take(80).collect(),
+                expected,
+            })?;
+        }
+        if draft.name.is_none() {
+            draft.name = name(stem).ok().map(str::to_owned);
+        }
+        draft.role.get_or_insert(Role::Replacement);
+        draft.goals.get_or_insert(GOALS[0]);
+        // A score is computed from the columns, which are stamped on a hit anyway.
+        let hits = if kind == Kind::Score { HitEvents::Unneeded } else { HitEvents::Needed };
+        draft.hits.get_or_insert(hits);
+        draft.finish()
+    }
+}
+
 impl Draft {
     /// Takes one line in; what was expected if it is wrong.
     fn take(&mut self, line: &str) -> Result<(), &'static str> {

@@ -89,6 +89,14 @@ pub enum PrepareError {
         /// The kind that was built.
         is: Kind,
     },
+    /// A module refuses this cache, or is refused.
+    #[error("policy {name}: {why}")]
+    Module {
+        /// The policy's name.
+        name: String,
+        /// What was wrong.
+        why: String,
+    },
 }
 
 /// A policy ready to decide: an instance with an empty order.

@@ -1,4 +1,4 @@
-//! The guests of `policies/guests` decide exactly as the policies they are copies of: every request of every trace has
+//! The guests of `policies/guests` and the scripts of `scripts` decide exactly as the policies they are copies of: every request of every trace has
 //! the same outcome, and at the end the same documents go in the same order. Run as the fidelity tests of the built-in
 //! policies are (`policies/native/tests/fidelity`), through the engine and picking each victim when it is needed.
 
@@ -15,9 +15,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use cnn_core::policy::{Board, Document, Executor, Inline, Prepared, Reevaluate, Settings};
+use cnn_core::policy::{Board, Document, Executor, Inline, Prepared, Reevaluate};
 use cnn_core::time::{Tick, UnixSecs};
-use cnn_modules::{Digest, Host, Metering, Wasm, verify};
+use cnn_modules::{Digest, Host, Metering, Source};
 use driver::{Cache as _, Host as Driver};
 use traces::Trace;
 
@@ -31,28 +31,43 @@ const TWINS: &[(&str, &str)] = &[
     ("wat-gds", "gds"),
 ];
 
+/// Scripts that have a twin: its name is theirs.
+const SCRIPTS: &[&str] = &["size", "gds", "gds-packets", "gdsf", "lfu-da"];
+
 static MODULES: LazyLock<Host> = LazyLock::new(|| Host::new(Metering::Fuel, None).unwrap());
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/guests/wasm")
 }
 
-fn guest(name: &str) -> Wasm {
-    let bytes = std::fs::read(folder().join(format!("{name}.wasm"))).unwrap();
-    MODULES.load(verify(&bytes).unwrap()).unwrap()
+fn guest(name: &str) -> Source {
+    MODULES.source(&folder().join(format!("{name}.wasm")).to_string_lossy()).unwrap()
 }
 
-fn prepare(wasm: &Wasm, capacity: u64, slots_max: usize) -> Prepared {
-    let built = wasm.build(&Settings::default(), capacity, slots_max).unwrap();
-    Prepared::from_parts(built.manifest, built.replacement, slots_max).unwrap()
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/replacement")
+}
+
+fn script(name: &str) -> Source {
+    MODULES.source(&scripts().join(format!("{name}.rhai")).to_string_lossy()).unwrap()
+}
+
+fn prepare(source: &Source, capacity: u64, slots_max: usize) -> Prepared {
+    source.prepare(capacity, slots_max).unwrap().0
+}
+
+/// Every module and script that has a twin, with its name.
+fn pairs() -> Vec<(Source, &'static str)> {
+    let guests = TWINS.iter().map(|&(name, twin)| (guest(name), twin));
+    guests.chain(SCRIPTS.iter().map(|&name| (script(name), name))).collect()
 }
 
 /// Plays one trace against both.
 #[track_caller]
-fn check(name: &str, twin: &str, capacity: u64, trace: &Trace, purges: u64) {
-    let wasm = guest(name);
+fn check(source: &Source, twin: &str, capacity: u64, trace: &Trace, purges: u64) {
+    let name = source.name();
     let mut expected = Driver::new(cnn_policies::find(twin).unwrap(), capacity, trace.objects);
-    let mut found = Driver::around(|slots_max| prepare(&wasm, capacity, slots_max), capacity, trace.objects);
+    let mut found = Driver::around(|slots_max| prepare(source, capacity, slots_max), capacity, trace.objects);
     let mut rng = fastrand::Rng::with_seed(purges);
     for (at, &(object, size)) in trace.requests.iter().enumerate() {
         let is_hit = expected.request(object, size);
@@ -70,12 +85,12 @@ fn every_decision_of_a_guest_is_that_of_its_twin() {
     for seed in 1..=2 {
         let sized = Trace::synthetic(seed, 8_000);
         let equal_sizes = sized.with_equal_sizes();
-        for (guest, twin) in TWINS {
+        for (source, twin) in pairs() {
             for capacity in [10, 200] {
-                check(guest, twin, capacity, &equal_sizes, seed);
+                check(&source, twin, capacity, &equal_sizes, seed);
             }
             for capacity in [500, 20_000, 200_000] {
-                check(guest, twin, capacity, &sized, seed);
+                check(&source, twin, capacity, &sized, seed);
             }
         }
     }
@@ -95,8 +110,8 @@ fn every_decision_on_real_traffic_is_that_of_the_twin() {
     for name in names {
         let trace = traces::load(&folder, name).unwrap();
         let bytes: u64 = trace.requests.iter().map(|it| it.1).sum();
-        for (guest, twin) in TWINS {
-            check(guest, twin, (bytes / 200).max(1), &trace, 0);
+        for (source, twin) in pairs() {
+            check(&source, twin, (bytes / 200).max(1), &trace, 0);
         }
     }
 }
@@ -149,15 +164,14 @@ fn order_after_switch(prepare: impl Fn(usize) -> Prepared, seed: u64) -> Vec<u32
 
 #[test]
 fn the_order_after_a_switch_is_that_of_the_twin() {
-    for (name, twin) in TWINS {
-        let wasm = guest(name);
+    for (source, twin) in pairs() {
         for seed in 0..8 {
             let native =
                 |slots_max| Prepared::new(cnn_policies::find(twin).unwrap(), 1 << 20, slots_max).unwrap();
             let expected = order_after_switch(native, seed);
             assert!(expected.len() > 100);
-            let found = order_after_switch(|slots_max| prepare(&wasm, 1 << 20, slots_max), seed);
-            assert_eq!(found, expected, "{name}, seed {seed}");
+            let found = order_after_switch(|slots_max| prepare(&source, 1 << 20, slots_max), seed);
+            assert_eq!(found, expected, "{}, seed {seed}", source.name());
         }
     }
 }
@@ -182,14 +196,26 @@ fn the_page_of_the_contract_shows_the_module_that_is_compared() {
 }
 
 #[test]
-fn a_guest_says_of_itself_what_its_twin_says() {
-    for (name, twin) in TWINS {
-        let said = guest(name).verified().manifest().policy.clone();
+fn a_module_says_of_itself_what_its_twin_says() {
+    for (source, twin) in pairs() {
+        let said = source.manifest();
         let native = (cnn_policies::find(twin).unwrap().manifest)();
-        assert_eq!(
-            (said.kind, said.hit_events, said.goals),
-            (native.kind, native.hit_events, native.goals),
-            "{name}"
-        );
+        let native = (native.kind, native.hit_events, native.goals);
+        assert_eq!((said.kind, said.hit_events, said.goals), native, "{}", source.name());
     }
+}
+
+#[test]
+fn every_script_is_right_and_on_the_page_of_scripts() {
+    let page = include_str!("../../../../scripts/README.md");
+    let mut count = 0;
+    for entry in std::fs::read_dir(scripts()).unwrap() {
+        let path = entry.unwrap().path();
+        let script = cnn_modules::open_script(&path).unwrap_or_else(|error| panic!("{error}"));
+        let said = &script.manifest().policy;
+        let row = format!("| `replacement/{}.rhai` | {} |\n", said.name, said.summary);
+        assert!(page.contains(&row) && !said.paper.is_empty(), "the page should have {row}");
+        count += 1;
+    }
+    assert_eq!(page.matches("| `replacement/").count(), count);
 }

@@ -1,0 +1,174 @@
+//! Policies as rhai scripts: an expression, or a function `score`, of what is known of a document.
+//!
+//! ```text
+//!   //! name: small-and-often
+//!   //! goals: hits
+//!   clock.aging + doc.uses / doc.size
+//! ```
+//!
+//! The lowest value goes first. Whether it is a key, kept exact in a heap, or a score, looked at for a sample, is found
+//! by what the script reads: one that reads an age, an idle time, freshness left or the time is never valid for long.
+//! `scripts/README.md` is the page for authors.
+//!
+//! A script has no files, no clock of its own, no random source and no other script; its loops, its depth, its strings
+//! and its arrays are bounded. What it does wrong costs that one decision.
+
+mod document;
+mod engine;
+mod error;
+mod policy;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cnn_core::policy::{Kind, Replacement};
+use rhai::{AST, ASTNode, Expr, Position};
+
+pub use self::error::ScriptError;
+pub(crate) use self::policy::Scripted;
+
+use self::document::{DRIFTS, FIELDS};
+use self::error::Source;
+use crate::limits::{SCRIPT_BYTES_MAX, TRIALS};
+use crate::manifest::{ManifestError, ModuleManifest};
+use crate::{Built, Digest, Health};
+
+/// A script that compiles, and that has given a number for each document it was tried on.
+#[derive(Clone, Debug)]
+pub struct Script {
+    text: Arc<str>,
+    digest: Digest,
+    manifest: ModuleManifest,
+    program: Arc<Program>,
+}
+
+/// What is run.
+#[derive(Debug)]
+struct Program {
+    ast: AST,
+    entry: Entry,
+}
+
+/// Where the value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    /// The last expression.
+    Body,
+    /// `fn score(doc)`
+    OfDocument,
+    /// `fn score(doc, clock)`
+    OfDocumentAndClock,
+}
+
+impl Script {
+    /// Compiles a script and tries it. `path` names it in errors, and its last part is the policy's name unless the
+    /// script says another.
+    ///
+    /// # Errors
+    /// What is wrong, with its place and the line.
+    pub fn compile(path: &Path, text: &str) -> Result<Self, ScriptError> {
+        let source = Source { path, text };
+        if text.len() > SCRIPT_BYTES_MAX {
+            return Err(
+                source.error(Position::NONE, format!("{} bytes, more than {SCRIPT_BYTES_MAX}", text.len()))
+            );
+        }
+        let ast = engine::compile(text)
+            .map_err(|error| source.error(error.position(), error.err_type().to_string()))?;
+        let entry = entry(&ast);
+        let kind = kind(&ast, &source)?;
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let manifest = ModuleManifest::of_script(text, stem, kind)
+            .map_err(|error| source.error(line_of(&error), error.to_string()))?;
+        let program = Program { ast, entry };
+        for trial in TRIALS {
+            let tried = engine::value(&program, &document::trial(trial));
+            tried.map_err(|fault| source.error(fault.position, fault.message))?;
+        }
+        Ok(Self {
+            text: text.into(),
+            digest: Digest::of(text.as_bytes()),
+            manifest,
+            program: Arc::new(program),
+        })
+    }
+
+    /// What it says of itself.
+    pub const fn manifest(&self) -> &ModuleManifest {
+        &self.manifest
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The digest of its text.
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// A new instance.
+    pub fn build(&self) -> Built {
+        let health = Arc::new(Health::default());
+        let scripted = Scripted::new(Arc::clone(&self.program), Arc::clone(&health));
+        let replacement = match self.manifest.policy.kind {
+            Kind::Score => Replacement::Score(Box::new(scripted)),
+            Kind::Key | Kind::Hooks => Replacement::Key(Box::new(scripted)),
+        };
+        Built { manifest: self.manifest.policy.clone(), replacement, health }
+    }
+}
+
+fn line_of(error: &ManifestError) -> Position {
+    match error {
+        ManifestError::Line { line, .. } => Position::new(u16::try_from(*line).unwrap_or(u16::MAX), 1),
+        _ => Position::NONE,
+    }
+}
+
+fn entry(ast: &AST) -> Entry {
+    let has = |count| ast.iter_functions().any(|it| it.name == "score" && it.params.len() == count);
+    match (has(1), has(2)) {
+        (true, _) => Entry::OfDocument,
+        (false, true) => Entry::OfDocumentAndClock,
+        (false, false) => Entry::Body,
+    }
+}
+
+/// Tells a key from a score by the fields that are read, and refuses fields there are not.
+fn kind(ast: &AST, source: &Source<'_>) -> Result<Kind, ScriptError> {
+    let (mut drifts, mut ages, mut unknown) = (None, None, None);
+    ast.walk(&mut |path: &[ASTNode<'_>]| {
+        if let Some(ASTNode::Expr(Expr::Property(names, position))) = path.last() {
+            let name = names.2.as_str();
+            if DRIFTS.contains(&name) {
+                drifts.get_or_insert(name.to_owned());
+            } else if name == "aging" {
+                ages.get_or_insert(*position);
+            } else if !FIELDS.contains(&name) {
+                unknown.get_or_insert((name.to_owned(), *position));
+            }
+        }
+        true
+    });
+    if let Some((name, position)) = unknown {
+        let known = [FIELDS, DRIFTS].concat().join(", ");
+        return Err(
+            source.error(position, format!("no field {name:?}; doc has {known}; clock has aging, now"))
+        );
+    }
+    match (drifts, ages) {
+        (Some(drifts), Some(position)) => {
+            let why = format!(
+                "aging needs values that hold until a document is used again, and {drifts} changes always"
+            );
+            Err(source.error(position, why))
+        }
+        (Some(_), None) => Ok(Kind::Score),
+        (None, _) => Ok(Kind::Key),
+    }
+}
+
+#[cfg(test)]
+mod tests;

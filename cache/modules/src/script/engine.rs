@@ -1,0 +1,95 @@
+//! The one rhai engine of the process, with everything a script may not do taken away, and what it takes to ask a script.
+
+use std::sync::LazyLock;
+
+use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, ParseError, Position, Scope};
+
+use super::document::{self, Doc};
+use super::{Entry, Program};
+use crate::limits::{
+    SCRIPT_ARRAY_MAX, SCRIPT_CALLS_MAX, SCRIPT_DEPTH_MAX, SCRIPT_OPERATIONS_MAX, SCRIPT_STRING_MAX,
+    SCRIPT_VARIABLES_MAX,
+};
+
+/// Making one takes 150 microseconds, so there is one.
+static ENGINE: LazyLock<Engine> = LazyLock::new(engine);
+
+fn engine() -> Engine {
+    let mut engine = Engine::new();
+    engine
+        .set_max_operations(SCRIPT_OPERATIONS_MAX)
+        .set_max_call_levels(SCRIPT_CALLS_MAX)
+        .set_max_expr_depths(SCRIPT_DEPTH_MAX, SCRIPT_DEPTH_MAX)
+        .set_max_string_size(SCRIPT_STRING_MAX)
+        .set_max_array_size(SCRIPT_ARRAY_MAX)
+        .set_max_map_size(SCRIPT_ARRAY_MAX)
+        .set_max_variables(SCRIPT_VARIABLES_MAX)
+        .set_strict_variables(true)
+        .disable_symbol("eval")
+        .disable_symbol("print")
+        .disable_symbol("debug")
+        .on_print(|_| {})
+        .on_debug(|_, _, _| {});
+    document::register(&mut engine);
+    engine
+}
+
+/// What was wrong with one run.
+pub(super) struct Fault {
+    pub(super) message: String,
+    pub(super) position: Position,
+}
+
+/// Compiles a script that may name `doc` and `clock`.
+pub(super) fn compile(text: &str) -> Result<AST, ParseError> {
+    let sample = document::trial((Default::default(), 1, 1));
+    let mut scope = Scope::new();
+    scope.push("doc", sample).push("clock", sample.clock);
+    ENGINE.compile_with_scope(&scope, text)
+}
+
+/// Runs a script for one document.
+pub(super) fn value(program: &Program, doc: &Doc) -> Result<f64, Fault> {
+    let mut scope = Scope::new();
+    let options = || CallFnOptions::new().eval_ast(false);
+    let result = match program.entry {
+        Entry::Body => {
+            scope.push("doc", *doc).push("clock", doc.clock);
+            ENGINE.eval_ast_with_scope::<Dynamic>(&mut scope, &program.ast)
+        }
+        Entry::OfDocument => {
+            ENGINE.call_fn_with_options(options(), &mut scope, &program.ast, "score", (*doc,))
+        }
+        Entry::OfDocumentAndClock => {
+            ENGINE.call_fn_with_options(options(), &mut scope, &program.ast, "score", (*doc, doc.clock))
+        }
+    };
+    number(result.map_err(|error| fault(&error))?)
+}
+
+fn number(value: Dynamic) -> Result<f64, Fault> {
+    if let Ok(float) = value.as_float() {
+        return Ok(float);
+    }
+    match value.as_int() {
+        Ok(int) => Ok(int as f64),
+        Err(found) => {
+            Err(Fault { message: format!("gives a {found}, expected a number"), position: Position::NONE })
+        }
+    }
+}
+
+/// The innermost error and its place: that a function failed says less than what failed in it.
+fn fault(error: &EvalAltResult) -> Fault {
+    let mut inner = error;
+    while let EvalAltResult::ErrorInFunctionCall(_, _, next, _) = inner {
+        inner = next;
+    }
+    let position = inner.position();
+    let mut bare = inner.to_string();
+    // The text repeats the place at its end.
+    if let Some(at) = bare.rfind(" (line ") {
+        bare.truncate(at);
+    }
+    Fault { message: bare, position }
+}
