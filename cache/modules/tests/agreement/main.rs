@@ -66,7 +66,9 @@ fn pairs() -> Vec<(Source, &'static str)> {
 #[track_caller]
 fn check(source: &Source, twin: &str, capacity: u64, trace: &Trace, purges: u64) {
     let name = source.name();
-    let mut expected = Driver::new(cnn_policies::find(twin).unwrap(), capacity, trace.objects);
+    let native = MODULES.source(twin).unwrap();
+    let mut expected =
+        Driver::around(|slots_max| prepare(&native, capacity, slots_max), capacity, trace.objects);
     let mut found = Driver::around(|slots_max| prepare(source, capacity, slots_max), capacity, trace.objects);
     let mut rng = fastrand::Rng::with_seed(purges);
     for (at, &(object, size)) in trace.requests.iter().enumerate() {
@@ -93,6 +95,16 @@ fn every_decision_of_a_guest_is_that_of_its_twin() {
                 check(&source, twin, capacity, &sized, seed);
             }
         }
+    }
+}
+
+#[test]
+fn a_guest_decides_by_the_parameters_it_is_given() {
+    let trace = Trace::synthetic(3, 8_000);
+    for settings in ["(small=0.3,promote=1)", "(ghosts=3,recall=1,skip=0.2)"] {
+        let path = folder().join("s3-fifo.wasm");
+        let guest = MODULES.source(&format!("{}{settings}", path.display())).unwrap();
+        check(&guest, &format!("s3-fifo{settings}"), 20_000, &trace, 1);
     }
 }
 
@@ -200,8 +212,8 @@ fn a_module_says_of_itself_what_its_twin_says() {
     for (source, twin) in pairs() {
         let said = source.manifest();
         let native = (cnn_policies::find(twin).unwrap().manifest)();
-        let native = (native.kind, native.hit_events, native.goals);
-        assert_eq!((said.kind, said.hit_events, said.goals), native, "{}", source.name());
+        let native = (native.kind, native.hit_events, native.goals, native.parameters);
+        assert_eq!((said.kind, said.hit_events, said.goals, said.parameters), native, "{}", source.name());
     }
 }
 

@@ -20,7 +20,7 @@ macro_rules! shared {
     )*};
 }
 
-shared!(list, ghosts, greedy_dual, gdsf, sieve, s3_fifo);
+shared!(list, ghosts, queues, greedy_dual, gdsf, sieve, s3_fifo);
 
 /// The manifest as a custom section.
 macro_rules! manifest {
