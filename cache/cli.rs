@@ -45,7 +45,7 @@ enum Verb {
     Policy(policy::Policy),
     Purge(purge::Purge),
     Explain(explain::Explain),
-    Replay(replay::Replay),
+    Replay(Box<replay::Replay>),
     #[command(subcommand)]
     Config(config::Config),
     #[command(subcommand)]

@@ -1,5 +1,6 @@
 //! `cnn replay`: what a cache would have done with a trace, policy by policy and size by size.
 
+mod live;
 mod progress;
 
 use std::num::NonZeroU64;
@@ -15,6 +16,7 @@ use cnn_replay::replay::{
 };
 use cnn_replay::report::{self, Report, grid};
 
+use self::live::Live;
 use self::progress::Bar;
 use super::trace::reading::Reading;
 use super::{Failure, print};
@@ -26,6 +28,7 @@ use super::{Failure, print};
   cnn replay access.log.zst --policy lru,gdsf,s3-fifo --size 1%,10%,64MiB --csv out.csv
   cnn replay access.log --policy lru --size 10% --switch 50%:gdsf:20% --sweep
   cnn replay trace.oracleGeneral.zst --unit documents --policy lru,belady --curve
+  cnn replay --live --proxy cnn=http://127.0.0.1:3128 --proxy squid=http://127.0.0.1:3129 access.log
 
 With no policy and size it is lru, gdsf, s3-fifo and sieve at 1% and 10% of all there is to store.
 The same command gives the same output, byte by byte, on any number of threads; only --timing adds times measured.")]
@@ -91,6 +94,8 @@ pub(super) struct Replay {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     #[command(flatten)]
+    live: Live,
+    #[command(flatten)]
     reading: Reading,
 }
 
@@ -120,13 +125,20 @@ impl Replay {
     pub(super) fn run(self) -> Result<(), Failure> {
         let contenders = self.contenders()?;
         let options = self.options()?;
+        if self.live.live && self.traces.len() > 1 && !self.together {
+            return Err(Failure::Said(
+                "--live takes one trace, or several files of it with --together".to_owned(),
+            ));
+        }
         let traces = self.read()?;
         let mut report = Report {
             command: std::env::args().collect::<Vec<_>>().join(" "),
             base: base(std::env::args()),
             ..Report::default()
         };
-        if self.sweep {
+        if let (true, [trace]) = (self.live.live, traces.as_slice()) {
+            report.live = Some(self.live.compare(trace, options.latency)?);
+        } else if self.sweep {
             report.sweeps = self.sweeps(&traces, &contenders, &options)?;
             report.outcomes = report.sweeps.iter().flat_map(rows_of).collect();
         } else if let Some(rate) = self.sample {
@@ -260,9 +272,10 @@ impl Replay {
         if let Some(file) = &self.csv {
             // Rows of what was asked for: what the log says of its own cache is in the table, in JSON and on the page.
             let rows = report.outcomes.iter().filter(|outcome| outcome.what != What::Logged).cloned();
-            let text = match report.outcomes.is_empty() {
-                false => grid::csv(&rows.collect::<Vec<_>>()),
-                true => report::curve::csv(&report.curves),
+            let text = match (&report.live, report.outcomes.is_empty()) {
+                (Some(live), _) => report::live::csv(live),
+                (None, false) => grid::csv(&rows.collect::<Vec<_>>()),
+                (None, true) => report::curve::csv(&report.curves),
             };
             write(file, &text)?;
         }
@@ -272,7 +285,7 @@ impl Replay {
         if let Some(file) = &self.html {
             write(file, &report::html::page(report))?;
         }
-        let mut text = String::new();
+        let mut text = report.live.as_ref().map_or_else(String::new, report::live::text);
         if !report.sweeps.is_empty() {
             text.push_str(&report::sweep::text(&report.sweeps));
         } else if !report.outcomes.is_empty() && !self.curve {
