@@ -8,12 +8,35 @@ use crate::live::{LiveReport, ProxyReport, Times};
 
 /// The comparison as text: one column per proxy, and what can be said of their means.
 pub fn text(report: &LiveReport) -> String {
-    let all: Vec<&ProxyReport> = std::iter::once(&report.direct).chain(&report.proxies).collect();
-    let heads: Vec<String> = all.iter().map(|proxy| format!(">{}", proxy.name)).collect();
+    let heads: Vec<String> = all(report).map(|proxy| format!(">{}", proxy.name)).collect();
     let mut table = Table::new(std::iter::once("").chain(heads.iter().map(String::as_str)));
+    rows(report).into_iter().for_each(|row| table.row(row));
+    let mut text = format!("{}: {}\n\n{}", report.trace, conditions(report), table.render());
+    for line in remarks(report) {
+        text.push('\n');
+        text.push_str(&line);
+    }
+    text.push('\n');
+    text
+}
+
+/// No proxy, then the proxies.
+pub(super) fn all(report: &LiveReport) -> impl Iterator<Item = &ProxyReport> {
+    std::iter::once(&report.direct).chain(&report.proxies)
+}
+
+/// How they were compared.
+pub(super) fn conditions(report: &LiveReport) -> String {
+    let LiveReport { requests, rounds, pace, latency, .. } = report;
+    format!("{} requests in {rounds} rounds, {pace}; latency of the origin: {latency}", count(*requests))
+}
+
+/// What is told, and the figure of each.
+pub(super) fn rows(report: &LiveReport) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
     let mut row = |name: &str, of: &dyn Fn(&ProxyReport) -> Option<String>| {
-        let cells = all.iter().map(|proxy| of(proxy).unwrap_or_else(|| "-".to_owned()));
-        table.row(std::iter::once(name.to_owned()).chain(cells));
+        let cells = all(report).map(|proxy| of(proxy).unwrap_or_else(|| "-".to_owned()));
+        rows.push(std::iter::once(name.to_owned()).chain(cells).collect());
     };
     let proxied = |proxy: &ProxyReport| proxy.added.is_some();
     row("answered", &|proxy| Some(count(proxy.answered)));
@@ -34,18 +57,7 @@ pub fn text(report: &LiveReport) -> String {
     row("processor time per request", &|proxy| proxy.cpu_us.map(micros));
     row("connections opened again", &|proxy| Some(count(proxy.reconnects)));
     row("took", &|proxy| Some(secs(proxy.seconds.round() as u64)));
-    let LiveReport { trace, requests, rounds, pace, latency, .. } = report;
-    let mut text = format!(
-        "{trace}: {} requests in {rounds} rounds, {pace}; latency of the origin: {latency}\n\n{}",
-        count(*requests),
-        table.render()
-    );
-    for line in remarks(report) {
-        text.push('\n');
-        text.push_str(&line);
-    }
-    text.push('\n');
-    text
+    rows
 }
 
 /// Kinds of answers whose times are told apart.
@@ -81,7 +93,7 @@ pub fn remarks(report: &LiveReport) -> Vec<String> {
             count(report.held_shorter)
         ));
     }
-    for proxy in std::iter::once(&report.direct).chain(&report.proxies) {
+    for proxy in all(report) {
         for (why, times) in &proxy.failures {
             lines.push(format!("{}: {} x {why}", proxy.name, count(*times)));
         }
@@ -117,7 +129,7 @@ pub fn csv(report: &LiveReport) -> String {
         "cpu_us",
         "seconds",
     ]);
-    for proxy in std::iter::once(&report.direct).chain(&report.proxies) {
+    for proxy in all(report) {
         let times = |times: f64| format!("{times:.1}");
         csv.row([
             report.trace.clone(),
@@ -160,45 +172,8 @@ pub(super) fn micros(us: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::live as report;
     use super::*;
-    use crate::live::Added;
-
-    fn report() -> LiveReport {
-        let times =
-            |mean_us| Times { mean_us, p50_us: mean_us, p95_us: mean_us, p99_us: mean_us, most_us: mean_us };
-        let proxy = |name: &str, mean_us: f64| ProxyReport {
-            name: name.to_owned(),
-            answered: 100,
-            hits: 80,
-            bytes: 1000,
-            hit_bytes: 500,
-            origin_requests: 20,
-            origin_bytes: 500,
-            all: times(mean_us),
-            hit: times(60.0),
-            miss: times(20_000.0),
-            miss_above_origin: times(200.0),
-            added: Some(Added { hit_us: 60.0, miss_us: 150.0 }),
-            cpu_us: (name == "a").then_some(12.3),
-            seconds: 2.0,
-            round_means_us: vec![mean_us, mean_us + 10.0],
-            ..ProxyReport::default()
-        };
-        let direct = ProxyReport { added: None, hits: 0, ..proxy("no proxy", 20_000.0) };
-        let mut failing = proxy("b", 4_500.0);
-        failing.failures.insert("answered `HTTP/1.1 503 No`".to_owned(), 2);
-        failing.failed = 2;
-        LiveReport {
-            trace: "t".to_owned(),
-            requests: 102,
-            rounds: 2,
-            pace: "closed loop, 8 connections".to_owned(),
-            latency: "as logged".to_owned(),
-            held_shorter: 0,
-            direct,
-            proxies: vec![proxy("a", 4_000.0), failing],
-        }
-    }
 
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {

@@ -1,5 +1,6 @@
 //! Made-up results for the tests of reports.
 
+use crate::live::{Added, LiveReport, ProxyReport, Times};
 use crate::replay::{
     Aspect, Cell, Counted, Curve, Interval, Intervals, Mark, Matrix, Outcome, Point, Reevaluate, Response,
     Sampling, Timing, Traffic, Unit, What, Window,
@@ -77,5 +78,43 @@ pub(super) fn curve(policy: &str) -> Curve {
         unit: Unit::Bytes,
         points: [1, 2, 3].map(point).to_vec(),
         sampling: Some(Sampling { rate: 0.1, objects: 100, error: 0.004, byte_error: 0.01 }),
+    }
+}
+
+/// Two proxies, of which the second failed twice.
+pub(super) fn live() -> LiveReport {
+    let times =
+        |mean_us| Times { mean_us, p50_us: mean_us, p95_us: mean_us, p99_us: mean_us, most_us: mean_us };
+    let proxy = |name: &str, mean_us: f64| ProxyReport {
+        name: name.to_owned(),
+        answered: 100,
+        hits: 80,
+        bytes: 1000,
+        hit_bytes: 500,
+        origin_requests: 20,
+        origin_bytes: 500,
+        all: times(mean_us),
+        hit: times(60.0),
+        miss: times(20_000.0),
+        miss_above_origin: times(200.0),
+        added: Some(Added { hit_us: 60.0, miss_us: 150.0 }),
+        cpu_us: (name == "a").then_some(12.3),
+        seconds: 2.0,
+        round_means_us: vec![mean_us, mean_us + 10.0],
+        ..ProxyReport::default()
+    };
+    let direct = ProxyReport { added: None, hits: 0, ..proxy("no proxy", 20_000.0) };
+    let mut failing = proxy("b", 4_500.0);
+    failing.failures.insert("answered `HTTP/1.1 503 No`".to_owned(), 2);
+    failing.failed = 2;
+    LiveReport {
+        trace: "t".to_owned(),
+        requests: 102,
+        rounds: 2,
+        pace: "closed loop, 8 connections".to_owned(),
+        latency: "as logged".to_owned(),
+        held_shorter: 0,
+        direct,
+        proxies: vec![proxy("a", 4_000.0), failing],
     }
 }

@@ -12,6 +12,9 @@ pub(super) fn section(report: &Report) -> String {
         return String::new();
     }
     let is_timed = report.outcomes.iter().any(|outcome| outcome.timing.is_some());
+    let mut traces = report.outcomes.iter().map(|outcome| &outcome.cell.trace);
+    let first = traces.next();
+    let is_one_trace = traces.all(|other| Some(other) == first);
     let mut heads =
         vec!["trace", "policy", ">size", "hit ratio", "byte hit ratio", ">from origins", ">evictions"];
     heads.extend([">response, mean", ">95 of 100 within"]);
@@ -19,6 +22,10 @@ pub(super) fn section(report: &Report) -> String {
         heads.push(">policy, per request");
     }
     let rows = report.outcomes.iter().map(|outcome| row(outcome, is_timed));
+    // The page's title says which when there is but one.
+    let shown = usize::from(is_one_trace)..;
+    heads.drain(..shown.start);
+    let rows = rows.map(|row| row[shown.clone()].to_vec());
     let mut body = table(&heads, rows);
     body.push_str(
         "<p class=\"note\">Of all requests, the cold start included. Small figures are 95 % confidence intervals by \

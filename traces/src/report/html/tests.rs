@@ -1,7 +1,7 @@
 //! The page holds what it was given, and nothing that could be more than text.
 
 use super::super::census::Census;
-use super::super::testing::{agreeing, curve, outcome, switched};
+use super::super::testing::{agreeing, curve, live, outcome, switched};
 use super::*;
 
 fn report() -> Report {
@@ -52,6 +52,13 @@ fn the_page_has_a_section_for_all_that_is_there() {
     // The command of the whole and of one row.
     check(&page, &["--policy lru,gdsf --size &#39;1%&#39;", "cnn replay a.log --policy lru --size 4194304"]);
     assert!(!page.contains("id=\"live\"") && !page.contains("id=\"switches\""));
+}
+
+#[test]
+fn live_proxies_stand_side_by_side() {
+    let page = page(&Report { live: Some(live()), ..report() });
+    check(&page, &["id=\"live\"", "<th class=\"number\">no proxy</th>", "closed loop, 8 connections"]);
+    check(&page, &["Mean response time by round", "answered `HTTP/1.1 503 No`"]);
 }
 
 #[test]
