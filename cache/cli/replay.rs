@@ -78,12 +78,13 @@ pub(super) struct Replay {
     /// Microseconds a hit is taken to last
     #[arg(long, value_name = "US", default_value_t = Latency::default().hit_us)]
     hit_us: u32,
-    /// Microseconds until an origin answers, where the trace does not say what a miss took
-    #[arg(long, value_name = "US", default_value_t = Latency::default().miss_us)]
-    miss_us: u32,
-    /// Bytes per millisecond that an origin sends then
-    #[arg(long, value_name = "BYTES", default_value_t = Latency::default().bytes_per_ms)]
-    bytes_per_ms: u32,
+    /// Microseconds until an origin answers, where the trace does not say what a miss took [default: as the misses it
+    /// tells of, else 50000]
+    #[arg(long, value_name = "US")]
+    miss_us: Option<u32>,
+    /// Bytes per millisecond that an origin sends then [default: as with the misses it tells of, else 2500]
+    #[arg(long, value_name = "BYTES")]
+    bytes_per_ms: Option<u32>,
     /// Write the rows as CSV
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
@@ -181,10 +182,21 @@ impl Replay {
         Ok(Options {
             accounting: Accounting { unit: self.unit, block: self.block, ..Accounting::default() },
             admission,
-            latency: Latency { hit_us: self.hit_us, miss_us: self.miss_us, bytes_per_ms: self.bytes_per_ms },
+            latency: Latency::default(),
             switches: self.switch.clone(),
             windows: None,
         })
+    }
+
+    /// The same for a trace, whose log may say what misses take.
+    fn options_for(&self, trace: &Trace, options: &Options) -> Result<Options, Failure> {
+        let fitted = Latency::fitted(trace).map_err(|error| said(error.into()))?;
+        let latency = Latency {
+            hit_us: self.hit_us,
+            miss_us: self.miss_us.unwrap_or(fitted.miss_us),
+            bytes_per_ms: self.bytes_per_ms.unwrap_or(fitted.bytes_per_ms),
+        };
+        Ok(Options { latency, ..options.clone() })
     }
 
     fn read(&self) -> Result<Vec<Trace>, Failure> {
@@ -207,9 +219,9 @@ impl Replay {
         let mut outcomes = Vec::new();
         // Trace by trace, since the sizes of a curve are each trace's own.
         for trace in traces {
-            let sizes = self.sizes(trace);
+            let (sizes, options) = (self.sizes(trace), self.options_for(trace, options)?);
             let traces = std::slice::from_ref(trace);
-            let grid = Grid { traces, contenders, sizes: &sizes, options };
+            let grid = Grid { traces, contenders, sizes: &sizes, options: &options };
             let bar = Bar::requests(grid.requests());
             outcomes.extend(grid.run(self.threads(), clocked, &|requests| bar.add(requests)).map_err(said)?);
         }
@@ -233,6 +245,7 @@ impl Replay {
     ) -> Result<Vec<Sweep>, Failure> {
         let mut sweeps = Vec::new();
         for trace in traces {
+            let options = &self.options_for(trace, options)?;
             for from in policies(contenders) {
                 for size in self.sizes(trace) {
                     for Planned { at, to, .. } in &self.switch {

@@ -8,7 +8,7 @@
 use hdrhistogram::Histogram;
 
 use super::outcome::Response;
-use crate::{Flags, Row};
+use crate::{Flags, Row, Trace};
 
 /// A model of what hits and misses take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,63 @@ impl Default for Latency {
     }
 }
 
+/// Sums over the misses a log tells of, for the line through them.
+#[derive(Default)]
+struct Misses {
+    count: f64,
+    bytes: f64,
+    us: f64,
+    bytes_squared: f64,
+    bytes_us: f64,
+}
+
+impl Misses {
+    fn add(&mut self, bytes: f64, us: f64) {
+        self.count += 1.0;
+        self.bytes += bytes;
+        self.us += us;
+        self.bytes_squared += bytes * bytes;
+        self.bytes_us += bytes * us;
+    }
+
+    /// Microseconds at no bytes, and per byte, by least squares; neither is negative, and the mean is kept.
+    fn line(&self) -> (f64, f64) {
+        let spread = self.count * self.bytes_squared - self.bytes * self.bytes;
+        let slope = if spread > 0.0 {
+            ((self.count * self.bytes_us - self.bytes * self.us) / spread).max(0.0)
+        } else {
+            0.0
+        };
+        let start = (self.us - slope * self.bytes) / self.count;
+        if start >= 0.0 { (start, slope) } else { (0.0, self.us / self.bytes) }
+    }
+}
+
 impl Latency {
+    /// The model whose misses take what those of a log took, by the line through its times and bytes; the default
+    /// where the log tells of none.
+    ///
+    /// # Errors
+    /// When the rows cannot be read back.
+    pub fn fitted(trace: &Trace) -> std::io::Result<Self> {
+        let mut misses = Misses::default();
+        trace.for_each_chunk(0, |rows| {
+            for row in rows {
+                if let Some(us) = Self::logged_us(row) {
+                    misses.add(row.size as f64, us.into());
+                }
+            }
+            true
+        })?;
+        if misses.count == 0.0 {
+            return Ok(Self::default());
+        }
+        let (start, per_byte) = misses.line();
+        // Casts of floats saturate: a line without slope is a bandwidth without bound.
+        let bytes_per_ms = ((1000.0 / per_byte) as u32).max(1);
+        Ok(Self { miss_us: start.round() as u32, bytes_per_ms, ..Self::default() })
+    }
+
     /// Microseconds of a miss, when the log does not tell.
     #[inline]
     pub fn model_us(&self, bytes: u64) -> u64 {
@@ -97,7 +153,10 @@ impl Responses {
 
 #[cfg(test)]
 mod tests {
+    use cnn_core::policy::Mime;
+
     use super::*;
+    use crate::{Facts, Object, TraceBuilder};
 
     fn row(elapsed_us: u32, flags: u32) -> Row {
         Row { time_us: 0, size: 2_500_000, object: 0, elapsed_us, facts: 0, flags }
@@ -114,6 +173,35 @@ mod tests {
         assert_eq!(response.mean_us, (10_000.0 + 2.0 * 1_050_000.0 + 60.0) / 4.0);
         assert_eq!(response.logged_share, 1.0 / 3.0);
         assert!(response.p95_us.abs_diff(1_050_000) < 10_000, "{}", response.p95_us);
+    }
+
+    /// A log with misses of so many bytes that took so many microseconds.
+    fn fitted(misses: &[(u64, u32)]) -> Latency {
+        let mut builder = TraceBuilder::new("t", 1 << 20);
+        builder.add_facts(Facts::default());
+        builder.add_object(Object { hash: 1, origin: 0, mime: Mime::Other }, 1);
+        for &(size, elapsed_us) in misses {
+            builder.push(Row { size, ..row(elapsed_us, Flags::HAS_LOGGED) }).unwrap();
+        }
+        // Hits and what was not timed are no measure of a miss.
+        builder.push(row(7, Flags::LOGGED_HIT)).unwrap();
+        builder.push(row(Row::UNKNOWN, 0)).unwrap();
+        Latency::fitted(&builder.build().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_model_is_the_line_through_the_misses_of_the_log() {
+        let check = |misses: &[(u64, u32)], miss_us: u32, bytes_per_ms: u32| {
+            let expected = Latency { miss_us, bytes_per_ms, ..Latency::default() };
+            assert_eq!(fitted(misses), expected, "{misses:?}");
+        };
+        check(&[(1000, 3000), (2000, 4000), (4000, 6000)], 2000, 1000);
+        // One size, and larger ones that were faster: what they took in the mean, whatever the size.
+        check(&[(1000, 3000), (1000, 5000)], 4000, u32::MAX);
+        check(&[(1000, 6000), (3000, 2000)], 4000, u32::MAX);
+        // Small ones in no time at all: a line through the origin.
+        check(&[(1000, 0), (3000, 8000)], 0, 500);
+        assert_eq!(fitted(&[]), Latency::default());
     }
 
     #[test]
