@@ -303,9 +303,9 @@ impl Replay {
             text.push_str(&report::sweep::text(&report.sweeps));
         } else if !report.outcomes.is_empty() && !self.curve {
             text.push_str(&grid::text(&report.outcomes));
+            text.push_str(&report::agreement::text(&report.outcomes));
         }
         text.push_str(&report::curve::text(&report.curves));
-        text.push_str(&report::agreement::text(&report.outcomes));
         print(&text)
     }
 }
