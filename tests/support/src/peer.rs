@@ -52,7 +52,7 @@ impl Home {
 #[derive(Debug)]
 pub struct Peer {
     child: Child,
-    _home: Home,
+    home: Home,
 }
 
 impl Peer {
@@ -74,7 +74,13 @@ impl Peer {
             assert!(!has_ended && tries < 1000, "{name} does not listen: {said}");
             thread::sleep(Duration::from_millis(20));
         }
-        Self { child, _home: home }
+        Self { child, home }
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// Its first process.
