@@ -59,7 +59,7 @@ fn main() {
             proxy(format!("squid {squid}, ufs"), in_folder.0, in_folder.1.pid()),
         ],
         pace: Pace::Closed { connections: number("--connections", 8) as usize },
-        hold: Hold::Logged(Latency::default()),
+        hold: Hold::Logged(Latency::fitted(&trace).expect("it is in memory")),
         rounds: number("--rounds", 10) as usize,
         requests_max,
         origin: SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -138,7 +138,8 @@ impl Replay {
             ..Report::default()
         };
         if let (true, [trace]) = (self.live.live, traces.as_slice()) {
-            report.live = Some(self.live.compare(trace, options.latency)?);
+            let latency = self.options_for(trace, &options)?.latency;
+            report.live = Some(self.live.compare(trace, latency)?);
         } else if self.sweep {
             report.sweeps = self.sweeps(&traces, &contenders, &options)?;
             report.outcomes = report.sweeps.iter().flat_map(rows_of).collect();

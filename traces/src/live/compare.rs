@@ -364,7 +364,9 @@ impl std::fmt::Display for Hold {
             Self::Modelled(model) => ("", model),
         };
         let (first_ms, rate) = (f64::from(model.miss_us) / 1e3, f64::from(model.bytes_per_ms) / 1e3);
-        write!(f, "{before}{first_ms} ms and {rate} MB/s")
+        write!(f, "{before}{first_ms:.1} ms")?;
+        // A line without slope has a bandwidth without bound.
+        if model.bytes_per_ms < u32::MAX { write!(f, " and {rate:.1} MB/s") } else { Ok(()) }
     }
 }
 
