@@ -132,11 +132,7 @@ impl Replay {
             ));
         }
         let traces = self.read()?;
-        let mut report = Report {
-            command: std::env::args().collect::<Vec<_>>().join(" "),
-            base: base(std::env::args()),
-            ..Report::default()
-        };
+        let mut report = Report { command: command_line(words()), base: base(words()), ..Report::default() };
         if let (true, [trace]) = (self.live.live, traces.as_slice()) {
             let latency = self.options_for(trace, &options)?.latency;
             report.live = Some(self.live.compare(trace, latency)?);
@@ -339,7 +335,22 @@ fn base(words: impl Iterator<Item = String>) -> String {
             base.push(word);
         }
     }
-    base.join(" ")
+    command_line(base.into_iter())
+}
+
+/// The words of the command line; the program goes by its name, wherever it is.
+fn words() -> impl Iterator<Item = String> {
+    std::iter::once("cnn".to_owned()).chain(std::env::args().skip(1))
+}
+
+/// Words as a shell would take them again.
+fn command_line(words: impl Iterator<Item = String>) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,%@+".contains(c);
+    let quoted = |word: String| match !word.is_empty() && word.chars().all(is_plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    };
+    words.map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 fn said(error: RunError) -> Failure {
@@ -362,6 +373,13 @@ mod tests {
             base("cnn replay a --policy lru,gdsf --unit documents --size=1% --csv f"),
             "cnn replay a --unit documents"
         );
+    }
+
+    #[test]
+    fn a_command_can_be_typed_again() {
+        let words = ["cnn", "replay", "a b.log", "--policy", "s3-fifo(small=0.2),lru", "it's", ""];
+        let expected = r"cnn replay 'a b.log' --policy 's3-fifo(small=0.2),lru' 'it'\''s' ''";
+        assert_eq!(command_line(words.into_iter().map(str::to_owned)), expected);
     }
 
     #[test]

@@ -103,6 +103,10 @@ fn curves_of(outcomes: &[Outcome]) -> Vec<Curve> {
 
 /// The course of every run, one chart per trace and size.
 pub(super) fn timelines(report: &Report) -> String {
+    if !report.sweeps.is_empty() {
+        // They draw their own, and too many runs to tell apart here.
+        return String::new();
+    }
     let drawn: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| outcome.timeline.len() > 1).collect();
     let key = |outcome: &Outcome| {
         // What a log recorded has no size and goes with every size.
