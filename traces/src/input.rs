@@ -15,6 +15,9 @@ use crate::error::TraceError;
 /// Bytes read from a file at once.
 const READ_BYTES: usize = 128 << 10;
 
+/// The largest window of a zstd frame, as a power of two: what `zstd --long=31` writes. Only such frames take as much memory.
+const ZSTD_WINDOW_LOG_MAX: u32 = 31;
+
 /// How a file is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
@@ -111,7 +114,11 @@ impl Input {
             Packing::Plain => Box::new(buffered),
             Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
             Packing::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(buffered)),
-            Packing::Zstd => Box::new(zstd::Decoder::with_buffer(buffered).map_err(fail)?),
+            Packing::Zstd => {
+                let mut unpacker = zstd::Decoder::with_buffer(buffered).map_err(fail)?;
+                unpacker.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(fail)?;
+                Box::new(unpacker)
+            }
         };
         Ok(Self { path: path.to_owned(), packing, reader, consumed, bytes_total, unpacked: 0 })
     }
@@ -243,6 +250,16 @@ mod tests {
             let (bytes, error) = read([packed(packing, first), packed(packing, second)].concat());
             assert!(error.is_none() && bytes == text, "{packing:?}: {error:?}");
         }
+    }
+
+    #[test]
+    fn frames_of_zstd_may_have_long_windows() {
+        let mut packer = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        // One more than decompressors accept without being told.
+        packer.window_log(28).unwrap();
+        packer.write_all(&text()).unwrap();
+        let (bytes, error) = read(packer.finish().unwrap());
+        assert!(error.is_none() && bytes == text(), "{error:?}");
     }
 
     #[test]
