@@ -2,8 +2,8 @@
 //! and facts numbered and sizes made out.
 //!
 //! Memory per object while it is made: 16 bytes of key (a hash of 128 bits, so that two of a billion names are alike once
-//! in some 10^20 traces; numbers are their own key), 16 of [`Object`], 8 of size, and 5 to 10 of hash table, in vectors
-//! that may be half empty: 45 to 90 bytes, of which 16 to 32 stay. Rows are kept by [`TraceBuilder`].
+//! in some 10^20 traces; numbers are their own key), 8 of size, 16 of [`Object`], in vectors that may be half empty, and 10
+//! to 20 of hash table: 50 to 100 bytes, of which 16 to 32 stay. Rows are kept by [`TraceBuilder`].
 //!
 //! Sizes, by [`Sizes::Versions`]: a document has the size of its last whole transfer. One that is more than the tolerance
 //! away is a new version, which no cache has. Shorter ones are taken for transfers that were cut short where the log is
@@ -127,7 +127,6 @@ pub(crate) struct Preparation {
     rules: RuleSet,
     sizes: Sizes,
     keys: Keys,
-    known: Vec<Known>,
     /// Sizes of the objects of which no whole transfer was seen at their first request: that of the first one after it, or
     /// the most that was sent.
     late: HashMap<u32, u64>,
@@ -150,7 +149,6 @@ impl Preparation {
             rules: options.rules,
             sizes: options.sizes.unwrap_or(by_rules),
             keys: Keys::default(),
-            known: Vec::new(),
             late: HashMap::new(),
             facts: FactsTable::default(),
             origins: Origins::default(),
@@ -168,7 +166,7 @@ impl Preparation {
                 if reason == Ignored::Invalidation
                     && let Some(object) = self.keys.find(key(record.name))
                 {
-                    self.known[object as usize].0 |= Known::INVALIDATED;
+                    *self.keys.word(object) |= Known::INVALIDATED;
                 }
                 Ok(())
             }
@@ -189,17 +187,14 @@ impl Preparation {
             max: u32::MAX.into(),
         })?;
         let bytes = record.size.unwrap_or(1).clamp(1, Known::INVALIDATED - 1);
-        if is_new {
-            self.known.push(Known(0));
-        }
         let (size, changed) = match self.sizes {
             Sizes::Versions { tolerance } => {
                 self.version(object, bytes, (flags, sent), (record, format), tolerance)
             }
             Sizes::Logged => (bytes, 0),
             Sizes::Largest => {
-                let known = &mut self.known[object as usize];
-                known.0 = known.0.max(bytes);
+                let largest = self.keys.word(object);
+                *largest = bytes.max(*largest);
                 (bytes, 0)
             }
         };
@@ -232,13 +227,14 @@ impl Preparation {
         (record, format): (&Record<'_>, &Format),
         tolerance: f64,
     ) -> (u64, u32) {
-        let known = &mut self.known[object as usize];
+        let word = self.keys.word(object);
+        let known = Known(*word);
         let size = known.size();
         let said = flags & Flags::CHANGED != 0 || known.is_invalidated();
         if sent == Sent::Else {
             return (bytes, 0);
         }
-        known.0 = size;
+        *word = size;
         let changed = if said { Flags::CHANGED } else { 0 };
         if sent == Sent::Less {
             if size == 0 {
@@ -248,7 +244,7 @@ impl Preparation {
             return (size, changed);
         }
         if size == 0 {
-            known.0 = bytes;
+            *word = bytes;
             if let Some(late) = self.late.get_mut(&object) {
                 *late = bytes;
             }
@@ -259,14 +255,14 @@ impl Preparation {
         let is_log = record.status.is_some() && format.size_means != SizeMeans::Object;
         let is_hit = flags & Flags::LOGGED_HIT != 0;
         if said {
-            known.0 = bytes;
+            *word = bytes;
             return (bytes, Flags::CHANGED);
         }
         // What a cache has stored is not another one, and a shorter transfer of a log was probably cut short.
         if is_hit || size.abs_diff(bytes) <= allowed || (is_log && bytes < size) {
             return (size, 0);
         }
-        known.0 = bytes;
+        *word = bytes;
         (bytes, Flags::CHANGED)
     }
 
@@ -286,10 +282,8 @@ impl Preparation {
     pub(crate) fn finish(mut self, files: Vec<FileReport>) -> Result<Prepared, TraceError> {
         match self.sizes {
             Sizes::Largest => {
-                let known = &self.known;
-                self.builder
-                    .edit(|row| row.size = known[row.object as usize].size())
-                    .map_err(TraceError::Keep)?;
+                let keys = &mut self.keys;
+                self.builder.edit(|row| row.size = *keys.word(row.object)).map_err(TraceError::Keep)?;
             }
             Sizes::Versions { .. } if !self.late.is_empty() => {
                 let late = &self.late;

@@ -31,17 +31,28 @@ fn mixed(number: u64) -> u64 {
     mixed ^ mixed >> 31
 }
 
-/// The objects there are.
+/// The objects there are, with a word for each of them.
+///
+/// The table has only half of a hash and a number, so that it grows without a look at the keys, which lie elsewhere; a key
+/// and its word lie together, as both are wanted at once.
 #[derive(Default)]
 pub(super) struct Keys {
-    table: HashTable<u32>,
-    keys: Vec<u128>,
+    table: HashTable<(u32, u32)>,
+    slots: Vec<Slot>,
+}
+
+/// 24 bytes: as a `u128` the key would make it 32.
+struct Slot {
+    key: [u64; 2],
+    word: u64,
 }
 
 impl Keys {
     /// The number of the object with this key.
     pub(super) fn find(&self, key: u128) -> Option<u32> {
-        self.table.find(hash(key), |number| self.keys[*number as usize] == key).copied()
+        let (key, tag) = (halves(key), tag(key));
+        let is_it = |(its, number): &(u32, u32)| *its == tag && self.slots[*number as usize].key == key;
+        self.table.find(spread(tag), is_it).map(|(_, number)| *number)
     }
 
     /// The number of the object with this key, a new one if need be, and whether it is new; none when there are too many.
@@ -49,16 +60,31 @@ impl Keys {
         if let Some(number) = self.find(key) {
             return Some((number, false));
         }
-        let number = u32::try_from(self.keys.len()).ok()?;
-        self.keys.push(key);
-        let keys = &self.keys;
-        self.table.insert_unique(hash(key), number, |number| hash(keys[*number as usize]));
+        let number = u32::try_from(self.slots.len()).ok()?;
+        self.slots.push(Slot { key: halves(key), word: 0 });
+        let tag = tag(key);
+        self.table.insert_unique(spread(tag), (tag, number), |(tag, _)| spread(*tag));
         Some((number, true))
+    }
+
+    /// The word of the object with this number, 0 when it is new.
+    pub(super) fn word(&mut self, number: u32) -> &mut u64 {
+        &mut self.slots[number as usize].word
     }
 }
 
-fn hash(key: u128) -> u64 {
-    (key >> 64) as u64
+fn halves(key: u128) -> [u64; 2] {
+    [(key >> 64) as u64, key as u64]
+}
+
+/// A quarter of the key.
+fn tag(key: u128) -> u32 {
+    (key >> 96) as u32
+}
+
+/// The hash of a tag: the table takes its highest bits and its lowest ones.
+fn spread(tag: u32) -> u64 {
+    u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
 }
 
 /// The origins there are. Number 0 is that of names without one.
@@ -162,4 +188,53 @@ fn facts_hash(record: &Record<'_>) -> u64 {
     let outcome = XxHash3_64::oneshot(record.outcome.unwrap_or_default());
     let seeded = outcome ^ u64::from(record.status.unwrap_or(0)) << 48;
     XxHash3_64::oneshot_with_seed(seeded, record.mime.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_one_number_and_its_own_word() {
+        let mut keys = Keys::default();
+        for round in 0..2 {
+            for name in 0..50_000 {
+                let (number, is_new) = keys.number(key(Name::Number(name))).unwrap();
+                assert_eq!((number, is_new), (name as u32, round == 0));
+                *keys.word(number) += name;
+            }
+        }
+        assert_eq!((*keys.word(7), *keys.word(49_999)), (14, 99_998));
+        assert_eq!(keys.find(key(Name::Number(50_000))), None);
+    }
+
+    #[test]
+    fn keys_that_share_their_tag_are_told_apart() {
+        let mut keys = Keys::default();
+        let alike: Vec<u128> = (0..100).map(|n| 5 << 96 | n << 64 | n).collect();
+        for (at, key) in alike.iter().enumerate() {
+            assert_eq!(keys.number(*key), Some((at as u32, true)));
+        }
+        assert!(alike.iter().enumerate().all(|(at, key)| keys.find(*key) == Some(at as u32)));
+    }
+
+    #[test]
+    fn names_have_the_same_keys_in_every_run() {
+        // XXH3, 128 bits, without a seed.
+        assert_eq!(key(Name::Url(b"http://a.test/")), 0xd452f67801f98504b3f0334bb2a5c123);
+        assert_eq!(key(Name::Number(7)) as u64, 7);
+        assert_ne!(key(Name::Number(7)), key(Name::Url(b"7")));
+    }
+
+    #[test]
+    fn an_origin_is_scheme_and_authority() {
+        let check =
+            |url: &str, expected: &str| assert_eq!(origin(url.as_bytes()), expected.as_bytes(), "{url}");
+        check("http://a.test/x", "http://a.test");
+        check("https://a.test:8443?x", "https://a.test:8443");
+        check("http://a.test", "http://a.test");
+        check("/x?http://b.test/", "");
+        check("a.test:443", "");
+        check("", "");
+    }
 }
