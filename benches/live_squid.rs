@@ -70,7 +70,10 @@ fn main() {
         origin: SocketAddr::from(([127, 0, 0, 1], 0)),
         processor: Some(load_processor),
     };
-    println!("{memory_mib} MiB each; the trace has {} MiB of documents\n", trace.unique_bytes() >> 20);
+    println!(
+        "{memory_mib} MiB, and twice that for one; the trace has {} MiB of documents\n",
+        trace.unique_bytes() >> 20
+    );
     let lru = Policy::resolve("lru").expect("it is built in");
     let replayed =
         run(&trace, &lru, memory_mib << 20, &Options::default(), &|_| ()).expect("it is in memory");
@@ -85,7 +88,6 @@ fn main() {
     eprintln!();
     let report = report.unwrap_or_else(|error| panic!("{error}"));
     println!("{}", text(&report));
-    let mib = |bytes: u64| bytes >> 20;
     println!("memory at the end, in MiB: resident, and in folders");
     let mib = |bytes: u64| bytes >> 20;
     for (name, cnn) in [("cnn", &cnn), ("cnn, twice", &twice)] {
