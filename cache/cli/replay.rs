@@ -11,8 +11,8 @@ use clap::Args;
 use cnn_core::policy::{AdmissionChoice, Spec};
 use cnn_replay::Trace;
 use cnn_replay::replay::{
-    Accounting, Bound, Clocked, Contender, Curve, Grid, Latency, Options, Outcome, Planned, Policy, RunError,
-    Size, Sweep, Unit, What, curve, geometric, sweep,
+    Accounting, Bound, Clocked, Contender, Curve, Grid, Latency, NoPolicy, Options, Outcome, Planned, Policy,
+    Room, RunError, Size, Sweep, Unit, What, curve, geometric, sweep,
 };
 use cnn_replay::report::{self, Report, grid};
 
@@ -51,6 +51,12 @@ pub(super) struct Replay {
     /// Charge whole blocks of so many bytes, metadata of 100 included, as a disk store does
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     block: Option<NonZeroU64>,
+    /// Make room before a document is stored, or after, so that it may be its own victim (libCacheSim's GDSF)
+    #[arg(long, value_name = "before|after", default_value = "before")]
+    room: Room,
+    /// Store nothing that would fill one part in so many of the cache (libCacheSim's S3-FIFO has 10)
+    #[arg(long, value_name = "N")]
+    largest: Option<NonZeroU64>,
     /// Ask before storing: an admission policy like `size-threshold(max=64KiB)` or `second-hit`
     #[arg(long, value_name = "NAME")]
     admission: Option<String>,
@@ -161,9 +167,7 @@ impl Replay {
         for spec in asked.iter().flat_map(|list| Spec::split(list)).map(str::trim) {
             contenders.push(match Bound::find(spec) {
                 Some(bound) => Contender::Bound(bound),
-                None => Contender::Policy(Policy::resolve(spec).map_err(|error| {
-                    Failure::Said(format!("{error}; known: {}", super::policy_names().join(", ")))
-                })?),
+                None => Contender::Policy(Policy::resolve(spec).map_err(unknown)?),
             });
         }
         if self.bounds || self.policy.is_empty() {
@@ -177,7 +181,12 @@ impl Replay {
         let admission: Option<AdmissionChoice> =
             admission.map_err(|error| Failure::Said(error.to_string()))?;
         Ok(Options {
-            accounting: Accounting { unit: self.unit, block: self.block, ..Accounting::default() },
+            accounting: Accounting {
+                unit: self.unit,
+                block: self.block,
+                room: self.room,
+                largest: self.largest,
+            },
             admission,
             latency: Latency::default(),
             switches: self.switch.clone(),
@@ -351,6 +360,11 @@ fn command_line(words: impl Iterator<Item = String>) -> String {
         false => format!("'{}'", word.replace('\'', "'\\''")),
     };
     words.map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// What is wrong with a policy, and those that are built in.
+fn unknown(error: NoPolicy) -> Failure {
+    Failure::Said(format!("{error}; built in: {}", super::policy_names().join(", ")))
 }
 
 fn said(error: RunError) -> Failure {

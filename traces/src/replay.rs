@@ -29,7 +29,7 @@ mod sweep;
 mod testing;
 mod timeline;
 
-pub use accounting::{Accounting, BadSize, METADATA_BYTES, Room, Size, working_set};
+pub use accounting::{Accounting, BadRoom, BadSize, METADATA_BYTES, Room, Size, working_set};
 pub use agreement::{Aspect, Counted, Counting, Matrix, ORIGINS_MAX};
 pub use bounds::Bound;
 pub use cell::{BadUnit, Cell, Unit};
@@ -42,7 +42,7 @@ pub use observer::{NEVER, Observer, RunError, Stop};
 pub(crate) use outcome::mean_and_reach;
 pub use outcome::{BLOCKS, Interval, Intervals, Mark, Outcome, Response, Timing, What, Window};
 pub use parallel::in_order;
-pub use policy::Policy;
+pub use policy::{NoPolicy, NotMade, Policy};
 pub use run::{Options, observed, run};
 pub use schedule::{At, BadSwitch, Planned, Schedule};
 pub use sweep::{Carry, Effect, Sweep, Way, sweep};

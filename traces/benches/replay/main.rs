@@ -110,7 +110,8 @@ fn compare(asked: &Asked, trace: &Trace, size: u64, theirs: impl Fn(&str) -> Opt
         }
         let own = median(own).expect("there is a round");
         let speed = millions(trace.len(), own.secs);
-        let mut line = format!("| {name} | {speed:.1} | {:.4} |", own.miss_ratio);
+        let short = name.rsplit('/').next().unwrap_or(name);
+        let mut line = format!("| {short} | {speed:.1} | {:.4} |", own.miss_ratio);
         if let Some(other) = median(other) {
             let theirs = millions(trace.len(), other.secs);
             let _ = write!(line, " {theirs:.1} | {:.4} | {:.2} |", other.miss_ratio, speed / theirs);

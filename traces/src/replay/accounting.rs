@@ -22,6 +22,23 @@ pub enum Room {
     After,
 }
 
+/// A word that is no [`Room`].
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("expected before or after, not {0:?}")]
+pub struct BadRoom(String);
+
+impl FromStr for Room {
+    type Err = BadRoom;
+
+    fn from_str(word: &str) -> Result<Self, BadRoom> {
+        match word {
+            "before" => Ok(Self::Before),
+            "after" => Ok(Self::After),
+            _ => Err(BadRoom(word.chars().take(40).collect())),
+        }
+    }
+}
+
 /// What a document is charged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accounting {
