@@ -125,7 +125,7 @@ const WINDOWS_MAX: u64 = 4000;
 const WINDOWS_SHOWN: usize = 200;
 
 /// Carries the switch from `from` to `to` at a request out in each of the ways, on so many threads. Windows are as long
-/// as a quarter of the documents in the cache at the switch, but no shorter than one part in [`WINDOWS_MAX`] of the
+/// as a quarter of the documents in the cache at the switch, but no shorter than one part in `WINDOWS_MAX` of the
 /// trace.
 ///
 /// # Errors
