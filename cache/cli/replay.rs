@@ -11,8 +11,8 @@ use clap::Args;
 use cnn_core::policy::{AdmissionChoice, Spec};
 use cnn_replay::Trace;
 use cnn_replay::replay::{
-    Accounting, Bound, Clocked, Contender, Curve, Grid, Latency, NoPolicy, Options, Outcome, Planned, Policy,
-    Room, RunError, Size, Sweep, Unit, What, curve, geometric, sweep,
+    Accounting, Bound, Clocked, Contender, Curve, Grid, Latency, Options, Outcome, Planned, Policy, Room,
+    RunError, Size, Sweep, Unit, What, curve, geometric, sweep,
 };
 use cnn_replay::report::{self, Report, grid};
 
@@ -167,7 +167,9 @@ impl Replay {
         for spec in asked.iter().flat_map(|list| Spec::split(list)).map(str::trim) {
             contenders.push(match Bound::find(spec) {
                 Some(bound) => Contender::Bound(bound),
-                None => Contender::Policy(Policy::resolve(spec).map_err(unknown)?),
+                None => Contender::Policy(Policy::resolve(spec).map_err(|error| {
+                    Failure::Said(format!("{error}; known: {}", super::policy_names().join(", ")))
+                })?),
             });
         }
         if self.bounds || self.policy.is_empty() {
@@ -360,11 +362,6 @@ fn command_line(words: impl Iterator<Item = String>) -> String {
         false => format!("'{}'", word.replace('\'', "'\\''")),
     };
     words.map(quoted).collect::<Vec<_>>().join(" ")
-}
-
-/// What is wrong with a policy, and those that are built in.
-fn unknown(error: NoPolicy) -> Failure {
-    Failure::Said(format!("{error}; built in: {}", super::policy_names().join(", ")))
 }
 
 fn said(error: RunError) -> Failure {

@@ -42,7 +42,7 @@ pub use observer::{NEVER, Observer, RunError, Stop};
 pub(crate) use outcome::mean_and_reach;
 pub use outcome::{BLOCKS, Interval, Intervals, Mark, Outcome, Response, Timing, What, Window};
 pub use parallel::in_order;
-pub use policy::{NoPolicy, NotMade, Policy};
+pub use policy::Policy;
 pub use run::{Options, observed, run};
 pub use schedule::{At, BadSwitch, Planned, Schedule};
 pub use sweep::{Carry, Effect, Sweep, Way, sweep};

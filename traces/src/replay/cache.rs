@@ -3,12 +3,14 @@
 //! The index is an array: objects are numbered densely, so finding a document is one load. All that decides is the
 //! engine's: columns, executor, orders.
 
-use cnn_core::policy::{Admission, AdmissionChoice, Direct, Document, HitEvents, Slot, Verdict};
+use cnn_core::policy::{
+    Admission, AdmissionChoice, Direct, Document, HitEvents, PrepareError, Slot, Verdict,
+};
 use cnn_core::time::Tick;
 
 use super::accounting::{Accounting, Room};
 use super::latency::Latency;
-use super::policy::{NotMade, Policy};
+use super::policy::Policy;
 use crate::{Flags, Row, Trace};
 
 /// No slot: the object is not in the cache.
@@ -44,7 +46,7 @@ impl<'a> Cache<'a> {
         capacity: u64,
         accounting: Accounting,
         admission: Option<&AdmissionChoice>,
-    ) -> Result<Self, NotMade> {
+    ) -> Result<Self, PrepareError> {
         let objects = trace.objects().len();
         Ok(Self {
             trace,
@@ -168,7 +170,7 @@ impl<'a> Cache<'a> {
     }
 
     /// Begins again with an empty cache under this policy.
-    pub(super) fn flush(&mut self, policy: &Policy) -> Result<(), NotMade> {
+    pub(super) fn flush(&mut self, policy: &Policy) -> Result<(), PrepareError> {
         let objects = self.slot_of.len();
         self.engine = Direct::new(policy.prepare(self.capacity, objects.max(1))?, objects);
         self.slot_of.fill(NONE);

@@ -3,13 +3,13 @@
 
 use std::io;
 
-use cnn_core::policy::{Moment, SwitchRefused, Traffic};
+use cnn_core::policy::{Moment, PrepareError, SwitchRefused, Traffic};
 use cnn_core::time::UnixSecs;
 use thiserror::Error;
 
 use super::cache::Cache;
 use super::outcome::Mark;
-use super::policy::{NotMade, Policy};
+use super::policy::Policy;
 use super::sweep::Carry;
 use crate::Row;
 
@@ -52,9 +52,9 @@ pub enum RunError {
     /// The rows of the trace could not be read.
     #[error("reading the trace's requests back failed: {0}")]
     Rows(#[from] io::Error),
-    /// A policy cannot be made.
+    /// A policy is not what it says of itself.
     #[error(transparent)]
-    Policy(#[from] NotMade),
+    Prepare(#[from] PrepareError),
     /// A switch was refused.
     #[error("a switch at request {at} was refused: {why}")]
     Switch {

@@ -1,54 +1,36 @@
-//! From what a policy is called to one that decides: the one place where a name is looked up, so that the file of a
-//! module can be one.
+//! From what a policy is called to one that decides: the one place where a name, or the file of a module, is looked up.
 
 use std::fmt;
 use std::sync::Arc;
 
 use cnn_core::policy::{PrepareError, Prepared, SpecError};
-use thiserror::Error;
 
-type Make = dyn Fn(u64, usize) -> Result<Prepared, NotMade> + Send + Sync;
+type Prepare = dyn Fn(u64, usize) -> Result<Prepared, PrepareError> + Send + Sync;
 
 /// A policy that can be made as often as there are cells.
 #[derive(Clone)]
 pub struct Policy {
     name: String,
-    make: Arc<Make>,
-}
-
-/// Why there is no policy for what was written.
-#[derive(Debug, Error)]
-pub enum NoPolicy {
-    /// It is no policy's name, or does not take what it was given.
-    #[error(transparent)]
-    Spec(#[from] SpecError),
-}
-
-/// Why a policy cannot be made for a cache.
-#[derive(Debug, Error)]
-pub enum NotMade {
-    /// It is not what it says of itself.
-    #[error(transparent)]
-    Prepare(#[from] PrepareError),
+    prepare: Arc<Prepare>,
 }
 
 impl Policy {
-    /// The policy that is written so.
+    /// The policy that is written so: `lru`, `s3-fifo(small=0.2)`.
     ///
     /// # Errors
     /// When there is none.
-    pub fn resolve(spec: &str) -> Result<Self, NoPolicy> {
+    pub fn resolve(spec: &str) -> Result<Self, SpecError> {
         let choice = cnn_policies::choose(spec)?;
         let name = choice.manifest().name.into_owned();
-        Ok(Self::new(name, move |capacity, slots_max| Ok(Prepared::chosen(&choice, capacity, slots_max)?)))
+        Ok(Self::new(name, move |capacity, slots_max| Prepared::chosen(&choice, capacity, slots_max)))
     }
 
     /// A policy from whatever makes one for a capacity (in units) and so many slots.
     pub fn new(
         name: impl Into<String>,
-        make: impl Fn(u64, usize) -> Result<Prepared, NotMade> + Send + Sync + 'static,
+        prepare: impl Fn(u64, usize) -> Result<Prepared, PrepareError> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), make: Arc::new(make) }
+        Self { name: name.into(), prepare: Arc::new(prepare) }
     }
 
     /// The name reports have for it: as it was written.
@@ -59,9 +41,9 @@ impl Policy {
     /// An instance for a cache of `capacity` units and at most `slots_max` documents.
     ///
     /// # Errors
-    /// When the policy is not what it says of itself, or its module is refused.
-    pub fn prepare(&self, capacity: u64, slots_max: usize) -> Result<Prepared, NotMade> {
-        (self.make)(capacity, slots_max)
+    /// When the policy is not what it says of itself.
+    pub fn prepare(&self, capacity: u64, slots_max: usize) -> Result<Prepared, PrepareError> {
+        (self.prepare)(capacity, slots_max)
     }
 }
 

@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::str::FromStr;
 
-use cnn_core::policy::{BadReevaluate, Reevaluate};
+use cnn_core::policy::{BadReevaluate, Reevaluate, SpecError};
 use thiserror::Error;
 
 use super::observer::{NEVER, Observer, RunError, Stop};
-use super::policy::{NoPolicy, Policy};
+use super::policy::Policy;
 use super::sweep::Carry;
 use crate::Trace;
 
@@ -69,7 +69,7 @@ pub struct Planned {
 }
 
 /// What is wrong with a planned switch.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error, PartialEq)]
 pub enum BadSwitch {
     /// It has not the right parts.
     #[error("expected AT:POLICY or AT:POLICY:REEVALUATE, like 50%:gdsf:20%, not {0:?}")]
@@ -79,7 +79,7 @@ pub enum BadSwitch {
     At(String),
     /// There is no such policy.
     #[error(transparent)]
-    Policy(#[from] NoPolicy),
+    Policy(#[from] SpecError),
     /// It does not say what is re-evaluated.
     #[error("{0}, or flush")]
     Reevaluate(#[from] BadReevaluate),
