@@ -1,5 +1,5 @@
-//! Programs that people use, through the proxy: curl, wget, apt, npm, pip. One that is not installed is skipped, and that is
-//! said.
+//! Programs that people use, through the proxy: curl, wget, apt, npm, pip, a browser. One that is not installed is skipped, and
+//! that is said.
 //!
 //! Everything stays on this machine: the origins, the package archive and the package index are made here. CONNECT is
 //! tried with plain HTTP inside the tunnel, which the proxy cannot tell from TLS.
@@ -304,4 +304,76 @@ fn npm_installs_from_a_registry_through_it() {
         assert!(project.join("node_modules/cnn-sample/package.json").exists());
     }
     assert_eq!(origin.count("/cnn-sample-1.0.0.tgz"), 1);
+}
+
+/// A page with a style sheet, a script that changes it, and an image, as an origin serves it.
+fn page() -> Origin {
+    const FRESH: &str = "Cache-Control: max-age=600";
+    // The least that is an image: a GIF of one point.
+    const IMAGE: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+    Origin::start(|request, answer| {
+        match request.target.as_str() {
+        "/" => answer.whole(
+            200,
+            &["Content-Type: text/html", FRESH],
+            b"<!DOCTYPE html><link rel=stylesheet href=a.css><body><img src=a.gif><p id=told>no</p><script src=a.js></script>",
+        ),
+        "/a.css" => answer.whole(200, &["Content-Type: text/css", FRESH], b"#told { width: 123px }"),
+        "/a.js" => answer.whole(
+            200,
+            &["Content-Type: text/javascript", FRESH],
+            b"onload = () => { const told = document.getElementById('told');\
+              told.textContent = getComputedStyle(told).width + ' ' + document.images[0].naturalWidth }",
+        ),
+        "/a.gif" => answer.whole(200, &["Content-Type: image/gif", FRESH], IMAGE),
+        _ => answer.whole(404, &[], b""),
+    }
+    })
+}
+
+#[test]
+fn a_browser_loads_a_page_from_the_cache() {
+    let cnn = Launch::new(cnn_exe!()).log_to_file().start();
+    let origin = page();
+    for _ in 0..2 {
+        // A browser that has never been here: what it does not fetch again, the proxy had.
+        let profile = tempfile::tempdir().unwrap();
+        let mut command = Command::new("chromium");
+        command.env("HOME", profile.path()).args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--proxy-bypass-list=<-loopback>",
+            "--timeout=20000",
+            "--dump-dom",
+        ]);
+        command.arg(format!("--user-data-dir={}", profile.path().display()));
+        command.arg(format!("--proxy-server=127.0.0.1:{}", cnn.address().port()));
+        let Some(output) = run(command.arg(origin.url("/"))) else { return };
+        assert!(output.status.success(), "{}", said(&output));
+        // Style, image and script were all there: the script measures the other two.
+        assert!(said(&output).contains("<p id=\"told\">123px 1</p>"), "{}", said(&output));
+    }
+    for path in ["/", "/a.css", "/a.js", "/a.gif"] {
+        assert_eq!(origin.count(path), 1, "{path}");
+        let logged = |log: &str| {
+            let url = format!("GET {} ", origin.url(path));
+            log.lines()
+                .filter(|line| line.contains(&url))
+                .map(|line| line.contains("TCP_MEM_HIT/200"))
+                .collect()
+        };
+        let mut codes: Vec<bool> = Vec::new();
+        cnn_support::eventually("both are logged", || {
+            codes = logged(&fs::read_to_string(cnn.access_log()).unwrap_or_default());
+            codes.len() == 2
+        });
+        assert_eq!(codes, [false, true], "{path}");
+    }
 }
