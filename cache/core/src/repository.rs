@@ -30,7 +30,6 @@ pub use self::fill::{
     Demand, Fetched, FillError, FillHead, FillLead, FillPart, FillReader, Sharing, Unstored,
 };
 pub use self::head::{Head, HeadValue};
-pub use self::room::Sweep;
 pub use self::stored::Stored;
 
 use self::fill::Fill;

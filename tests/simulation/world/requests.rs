@@ -168,9 +168,10 @@ impl World {
         let mut from = Some(0);
         let mut removed = 0;
         while let Some(slot) = from {
-            let sweep = self.repository.remove_stale(slot, self.rng.u32(1..200), before);
-            removed += sweep.removed as usize;
-            from = sweep.next;
+            let (documents, next) = self.repository.documents_from(slot, self.rng.u32(1..200));
+            let stale = documents.iter().filter(|stored| is_stale(&self.model[&stored.id()]));
+            removed += stale.filter(|stored| self.repository.remove(stored)).count();
+            from = next;
         }
         assert_eq!(removed, self.explained.len());
         format!("{removed} stale documents are removed")

@@ -9,16 +9,6 @@ use super::budget::Charge;
 use super::{Repository, Stored};
 use crate::limits::{CHARGE_TRIES_MAX, EVICTION_MISSES_MAX, EVICTIONS_MAX, FILLING_PERCENT_MAX};
 use crate::policy::{Removal, Slot, SlotId};
-use crate::time::Tick;
-
-/// How far a walk over the slots has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sweep {
-    /// Documents removed.
-    pub removed: u32,
-    /// Where to go on; `None` at the end.
-    pub next: Option<Slot>,
-}
 
 /// The share of large bodies that are arriving to be stored, of a limit.
 pub(super) const fn filling_limit(limit: u64) -> u64 {
@@ -70,23 +60,6 @@ impl Repository {
                 break;
             }
         }
-    }
-
-    /// Removes the documents in some slots from `from` on that became stale before `stale_before`.
-    pub fn remove_stale(&self, from: Slot, slots: u32, stale_before: Tick) -> Sweep {
-        let range = self.slots_from(from, slots);
-        let next = (range.end < self.board.slots_ever_used()).then_some(range.end);
-        let documents = self.board.documents();
-        let mut removed = 0;
-        for slot in range {
-            if documents.is_resident(slot)
-                && documents.get(slot).fresh_until < stale_before
-                && let Some(stored) = self.by_slot(slot)
-            {
-                removed += u32::from(self.remove(&stored));
-            }
-        }
-        Sweep { removed, next }
     }
 
     /// The documents in some slots from `from` on, and where to go on; `None` at the end.
