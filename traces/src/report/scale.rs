@@ -96,9 +96,16 @@ impl Scale {
     }
 
     fn linear_ticks(&self) -> Vec<f64> {
-        let step = round_step((self.high - self.low) / (TICKS_MAX - 2) as f64);
+        let step = self.step();
         let (first, last) = ((self.low / step - 1e-9).ceil(), (self.high / step + 1e-9).floor());
         (0..=(last - first) as u32).map(|number| (first + f64::from(number)) * step).collect()
+    }
+
+    /// From tick to tick.
+    fn step(&self) -> f64 {
+        let step = round_step((self.high - self.low) / (TICKS_MAX - 2) as f64);
+        // There is nothing between two whole numbers.
+        if self.kind == Kind::Count { step.max(1.0).ceil() } else { step }
     }
 
     /// Powers of a base, only every second, third... where they are many; multiples of them where they are few.
@@ -118,15 +125,12 @@ impl Scale {
 
     fn write(&self, value: f64) -> String {
         match self.kind {
-            Kind::Share if self.high - self.low < 0.1 => format!("{:.1} %", value * 100.0),
-            Kind::Share => format!("{:.0} %", value * 100.0),
+            Kind::Share => format!("{:.*} %", digits(self.step() * 100.0), value * 100.0),
             Kind::Bytes => bytes(value.round() as u64).replace(".0 ", " "),
             Kind::Count => short(value),
+            // No minus before nothing.
             Kind::Number => {
-                let digits =
-                    usize::from(self.high - self.low < 5.0) + usize::from(self.high - self.low < 0.5);
-                // No minus before nothing.
-                format!("{:.digits$}", if value.abs() < 1e-9 { 0.0 } else { value })
+                format!("{:.*}", digits(self.step()), if value.abs() < 1e-9 { 0.0 } else { value })
             }
         }
     }
@@ -142,6 +146,12 @@ fn short(value: f64) -> String {
     };
     let text = format!("{value:.1}");
     format!("{}{unit}", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// Digits behind the point that multiples of a step need, two at the most.
+fn digits(step: f64) -> usize {
+    let is_whole = |value: f64| (value - value.round()).abs() < 1e-6;
+    [1.0, 10.0].iter().position(|by| is_whole(step * by)).unwrap_or(2)
 }
 
 /// The least of 1, 2, 2.5, 5 and 10 times a power of ten that is not below this.
@@ -166,7 +176,7 @@ mod tests {
     fn ticks_are_round_and_few() {
         check(Scale::linear(Kind::Share, [0.2, 0.62]), "0 %, 20 %, 40 %, 60 %, 80 %");
         check(Scale::linear(Kind::Share, [0.97]), "0 %, 20 %, 40 %, 60 %, 80 %, 100 %");
-        check(Scale::linear(Kind::Share, [0.041]), "0.0 %, 1.0 %, 2.0 %, 3.0 %, 4.0 %, 5.0 %");
+        check(Scale::linear(Kind::Share, [0.041]), "0 %, 1 %, 2 %, 3 %, 4 %, 5 %");
         check(Scale::linear(Kind::Share, []), "0 %, 20 %, 40 %, 60 %, 80 %, 100 %");
         check(Scale::exact(Kind::Count, [0.0, 66_987.0]), "0, 20k, 40k, 60k");
         check(Scale::exact(Kind::Count, [14_100.0, 18_200.0]), "15k, 16k, 17k, 18k");
@@ -180,9 +190,15 @@ mod tests {
     #[test]
     fn an_axis_need_not_begin_at_nothing() {
         check(Scale::between(Kind::Share, [0.52, 0.97]), "50 %, 60 %, 70 %, 80 %, 90 %, 100 %");
+        check(
+            Scale::between(Kind::Share, [0.69, 0.81]),
+            "70.0 %, 72.5 %, 75.0 %, 77.5 %, 80.0 %",
+        );
+        check(Scale::linear(Kind::Number, [14.0]), "0.0, 2.5, 5.0, 7.5, 10.0, 12.5, 15.0");
+        check(Scale::exact(Kind::Count, [1.0, 4.0]), "1, 2, 3, 4");
         check(Scale::between(Kind::Number, [-0.3, 2.1]), "-0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5");
         check(Scale::between(Kind::Number, [3.0]), "2.85, 2.90, 2.95, 3.00, 3.05, 3.10, 3.15");
-        check(Scale::between(Kind::Share, [0.0]), "0.0 %, 1.0 %, 2.0 %, 3.0 %, 4.0 %, 5.0 %");
+        check(Scale::between(Kind::Share, [0.0]), "0 %, 1 %, 2 %, 3 %, 4 %, 5 %");
         check(Scale::between(Kind::Share, []), "0 %, 20 %, 40 %, 60 %, 80 %, 100 %");
     }
 
