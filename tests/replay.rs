@@ -79,7 +79,10 @@ fn switches_sweeps_and_curves_are_told() {
     let trace = trace(folder.path());
     let trace = trace.to_str().expect("text");
     let switch = ["--policy", "lru", "--size", "5%", "--switch", "50%:gdsf:20%"];
-    let sweep = replayed(&[&[trace, "--sweep"][..], &switch].concat());
+    let csv = folder.path().join("sweep.csv");
+    let sweep = replayed(&[&[trace, "--sweep", "--csv", csv.to_str().expect("text")][..], &switch].concat());
+    let rows = fs::read_to_string(&csv).expect("it was written");
+    assert_eq!(rows.lines().count(), 10, "a head, stayed, always and seven ways: {rows}");
     for word in ["(stayed with lru)", "(always gdsf)", "0 ", "5% ", "10% ", "20% ", "50% ", "all ", "flush "]
     {
         assert!(sweep.lines().any(|line| line.starts_with(word)), "{word} in {sweep}");

@@ -295,6 +295,7 @@ impl Replay {
             let rows = report.outcomes.iter().filter(|outcome| outcome.what != What::Logged).cloned();
             let text = match (&report.live, report.outcomes.is_empty()) {
                 (Some(live), _) => report::live::csv(live),
+                (None, _) if !report.sweeps.is_empty() => report::sweep::csv(&report.sweeps),
                 (None, false) => grid::csv(&rows.collect::<Vec<_>>()),
                 (None, true) => report::curve::csv(&report.curves),
             };

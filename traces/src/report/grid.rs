@@ -51,17 +51,7 @@ pub fn text(outcomes: &[Outcome]) -> String {
 /// The results as CSV. `seconds` is the time that the trace spans, so that the same command gives the same bytes; what a
 /// run took is in `wall_seconds` and `policy_ns`, empty unless runs were timed.
 pub fn csv(outcomes: &[Outcome]) -> String {
-    let mut csv = Csv::new(&[
-        "trace",
-        "policy",
-        "size",
-        "unit",
-        "requests",
-        "hits",
-        "miss_ratio",
-        "byte_miss_ratio",
-        "evictions",
-        "seconds",
+    const MORE: [&str; 12] = [
         "what",
         "bytes",
         "hit_bytes",
@@ -74,22 +64,13 @@ pub fn csv(outcomes: &[Outcome]) -> String {
         "p95_us",
         "wall_seconds",
         "policy_ns",
-    ]);
+    ];
+    let mut csv = Csv::new(&[&COLUMNS[..], &MORE].concat());
     for outcome in outcomes {
         let intervals = outcome.intervals;
         let bound =
             |of: fn(crate::replay::Intervals) -> f64| intervals.map(of).map_or_else(String::new, ratio);
-        csv.row([
-            outcome.cell.trace.clone(),
-            outcome.cell.policy.clone(),
-            outcome.cell.size.map_or_else(String::new, |size| size.to_string()),
-            outcome.cell.unit.to_string(),
-            outcome.traffic.requests.to_string(),
-            outcome.traffic.hits.to_string(),
-            ratio(outcome.miss_ratio()),
-            ratio(outcome.byte_miss_ratio()),
-            outcome.evictions.to_string(),
-            format!("{:.6}", outcome.span_us as f64 / 1e6),
+        let more = [
             what(outcome.what).to_owned(),
             outcome.traffic.bytes.to_string(),
             outcome.traffic.hit_bytes.to_string(),
@@ -102,9 +83,40 @@ pub fn csv(outcomes: &[Outcome]) -> String {
             outcome.response.map_or_else(String::new, |response| response.p95_us.to_string()),
             outcome.timing.map_or_else(String::new, |timing| format!("{:.6}", timing.seconds)),
             outcome.timing.map_or_else(String::new, |timing| format!("{:.2}", timing.policy_ns)),
-        ]);
+        ];
+        csv.row(fields(outcome).into_iter().chain(more));
     }
     csv.finish()
+}
+
+/// The columns that scripts rely on.
+pub(super) const COLUMNS: [&str; 10] = [
+    "trace",
+    "policy",
+    "size",
+    "unit",
+    "requests",
+    "hits",
+    "miss_ratio",
+    "byte_miss_ratio",
+    "evictions",
+    "seconds",
+];
+
+/// What is in them.
+pub(super) fn fields(outcome: &Outcome) -> [String; 10] {
+    [
+        outcome.cell.trace.clone(),
+        outcome.cell.policy.clone(),
+        outcome.cell.size.map_or_else(String::new, |size| size.to_string()),
+        outcome.cell.unit.to_string(),
+        outcome.traffic.requests.to_string(),
+        outcome.traffic.hits.to_string(),
+        ratio(outcome.miss_ratio()),
+        ratio(outcome.byte_miss_ratio()),
+        outcome.evictions.to_string(),
+        format!("{:.6}", outcome.span_us as f64 / 1e6),
+    ]
 }
 
 /// The word for what a row is about.
