@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use cnn_proxy::config::{self, Overrides};
 
-use super::{Failure, policy_names, print};
+use super::{Failure, print};
 
 /// Check a configuration file, or print the default one
 #[derive(Debug, Subcommand)]
@@ -31,9 +31,7 @@ impl Config {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Check(Check { file }) => {
-                let names = policy_names();
-                let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-                config::load(Some(&file), &Overrides::default(), &names)
+                config::load(Some(&file), &Overrides::default(), cnn_policies::registry())
                     .map_err(|error| Failure::Said(error.to_string()))?;
                 print(&format!("{} is right\n", file.display()))
             }

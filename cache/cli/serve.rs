@@ -11,7 +11,7 @@ use cnn_proxy::report;
 use cnn_proxy::server::{Phase, Reloading, Server};
 use cnn_proxy::signals::{self, Signal};
 
-use super::{Failure, policy_names};
+use super::Failure;
 
 /// Serve: a forward proxy, or with --reverse a cache in front of one origin
 #[derive(Debug, Args)]
@@ -96,9 +96,8 @@ struct Source {
 
 impl Source {
     fn read(&self) -> Result<config::Config, String> {
-        let names = policy_names();
-        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-        config::load(self.file.as_deref(), &self.flags, &names).map_err(|error| error.to_string())
+        config::load(self.file.as_deref(), &self.flags, cnn_policies::registry())
+            .map_err(|error| error.to_string())
     }
 
     fn reload(&self, reloading: &Reloading) {

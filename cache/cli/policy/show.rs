@@ -2,7 +2,7 @@
 
 use clap::Args;
 use cnn_proxy::admin::command::Verb;
-use cnn_proxy::admin::reply::Policy;
+use cnn_proxy::admin::reply::{Parameter, Policy};
 
 use crate::cli::admin::Admin;
 use crate::cli::table::pairs;
@@ -39,7 +39,17 @@ fn render(policy: &Policy) -> String {
         ("is told", Some(told.to_owned())),
         ("good for", Some(policy.goals.join(", "))),
         ("paper", Some(policy.paper.clone())),
+        ("takes", (!policy.parameters.is_empty()).then(|| parameters(policy))),
     ])
+}
+
+/// `small=0.1 (0 to 1), share of the small queue; ...`
+fn parameters(policy: &Policy) -> String {
+    let words = policy.parameters.iter().map(|parameter| {
+        let Parameter { name, summary, default, min, max } = parameter;
+        format!("{name}={default} ({min} to {max}), {summary}")
+    });
+    words.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  cnn policy use gdsf --reevaluate 20%\n  cnn policy use lru --reevaluate all"
+    after_help = "Examples:\n  cnn policy use gdsf --reevaluate 20%\n  cnn policy use 's3-fifo(small=0.2)'\n  cnn policy use lru --reevaluate all"
 )]
 pub(crate) struct Use {
     #[arg(value_name = "NAME", help = argument(Verb::PolicyUse, "name"))]
@@ -87,6 +87,9 @@ fn progress(switched: &Switched) -> String {
 
 fn render(switched: &Switched) -> String {
     let Switched { token, policy, previous_policy, .. } = switched;
+    if switched.unchanged {
+        return format!("{policy} is deciding already; nothing was changed\n");
+    }
     let times = format!(
         "prepared in {}, handed over in {}",
         micros(switched.prepare_us),

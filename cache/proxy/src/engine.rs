@@ -19,8 +19,8 @@ use std::thread::{self, JoinHandle, Thread};
 use std::{io, mem};
 
 use cnn_core::policy::{
-    Board, Cause, Executor, Factory, Line, Moment, PrepareError, Prepared, Rank, Reevaluate, SlotId, Status,
-    Switch, SwitchRefused, Traffic,
+    Board, Cause, Choice, Executor, Factory, Line, Moment, PrepareError, Prepared, Rank, Reevaluate, SlotId,
+    SpecError, Status, Switch, SwitchRefused, Traffic,
 };
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -57,6 +57,9 @@ pub enum UseError {
     /// No policy has this name.
     #[error("there is no policy {0:?}")]
     Unknown(String),
+    /// It does not take what it was given.
+    #[error(transparent)]
+    Given(SpecError),
     /// It cannot be prepared.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
@@ -117,7 +120,17 @@ impl Engine {
         self.inner.surroundings.policies
     }
 
-    /// Makes the policy of this name decide. Answers when what is to be re-evaluated at once is done, or after a
+    /// Whether the policy that is written so is the one that decides.
+    ///
+    /// # Errors
+    /// When there is no such policy, or the engine has stopped.
+    pub fn is_deciding(&self, spec: &str) -> Result<bool, UseError> {
+        let chosen = choose(&self.inner.surroundings, spec)?.manifest().name;
+        Ok(self.status()?.policy.name == chosen)
+    }
+
+    /// Makes the policy that is written so decide: a name, or a name with parameters like `s3-fifo(small=0.2)`. Answers
+    /// when what is to be re-evaluated at once is done, or after a
     /// bounded time; the rest is then `pending` and follows by itself. `by` is who asks, for the history.
     ///
     /// # Errors
@@ -125,13 +138,13 @@ impl Engine {
     /// over. Nothing has changed then.
     pub fn use_policy(
         &self,
-        name: &str,
+        spec: &str,
         reevaluate: Reevaluate,
         by: impl Into<Cow<'static, str>>,
     ) -> Result<Switch, UseError> {
         let clock = self.inner.surroundings.clock;
         let begin = clock.now();
-        let next = prepare(&self.inner.board, &self.inner.surroundings, name)?;
+        let next = prepare(&self.inner.board, &self.inner.surroundings, spec)?;
         let prepare_us = clock.now().since(begin);
         self.switch(Some(next), Cause::Use, reevaluate, prepare_us, by.into())
     }
@@ -241,9 +254,15 @@ impl Drop for Inner {
     }
 }
 
-/// Builds the policy of this name.
-fn prepare(board: &Board, surroundings: &Surroundings, name: &str) -> Result<Prepared, UseError> {
-    let factory = surroundings.policies.iter().find(|factory| (factory.manifest)().name == name);
-    let factory = factory.ok_or_else(|| UseError::Unknown(name.chars().take(100).collect()))?;
-    Ok(Prepared::new(factory, surroundings.capacity, board.documents().slots_max())?)
+/// Builds the policy that is written so: a name, and in parentheses what it is given.
+fn prepare(board: &Board, surroundings: &Surroundings, spec: &str) -> Result<Prepared, UseError> {
+    let choice = choose(surroundings, spec)?;
+    Ok(Prepared::chosen(&choice, surroundings.capacity, board.documents().slots_max())?)
+}
+
+fn choose(surroundings: &Surroundings, spec: &str) -> Result<Choice, UseError> {
+    Choice::parse(surroundings.policies, spec).map_err(|error| match error {
+        SpecError::NoPolicy(name) => UseError::Unknown(name),
+        error => UseError::Given(error),
+    })
 }

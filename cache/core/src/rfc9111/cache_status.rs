@@ -23,6 +23,18 @@ pub enum Handling {
     },
 }
 
+impl Handling {
+    /// Whether the response came from the store, be it that the origin had it validated: what Squid counts as a hit.
+    pub const fn is_from_store(&self) -> bool {
+        match self {
+            Self::Hit => true,
+            Self::Forwarded { reason, status, storing, .. } => {
+                matches!((reason, status, storing), (Forward::Stale, Some(304), Storing::Stored))
+            }
+        }
+    }
+}
+
 /// Why a request went to the origin (RFC 9211 section 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Forward {
@@ -124,7 +136,7 @@ impl CacheStatus<'_> {
 
 /// Appends the value of `X-Cache` as Squid spells it: `HIT from host` when the content came from the store.
 pub fn write_x_cache(out: &mut Vec<u8>, handling: &Handling, host: &str) {
-    let word: &[u8] = if *handling == Handling::Hit { b"HIT from " } else { b"MISS from " };
+    let word: &[u8] = if handling.is_from_store() { b"HIT from " } else { b"MISS from " };
     out.extend_from_slice(word);
     out.extend(host.bytes().filter(u8::is_ascii_graphic));
 }
@@ -211,5 +223,9 @@ mod tests {
         };
         check(&Handling::Hit, "HIT from proxy.example");
         check(&MISS, "MISS from proxy.example");
+        let (reason, storing, collapsing) = (Forward::Stale, Storing::Stored, Collapsing::Alone);
+        let stale = |status| Handling::Forwarded { reason, status: Some(status), storing, collapsing };
+        check(&stale(304), "HIT from proxy.example");
+        check(&stale(200), "MISS from proxy.example");
     }
 }

@@ -89,6 +89,7 @@ impl Arguments {
         let Some(text) = self.text(name) else { return Ok(default) };
         let count = text.parse::<usize>().map_err(|_| Refusal::argument(name, "is not a whole number"))?;
         match count {
+            0 => Err(Refusal::argument(name, "is 0; ask for 1 or more")),
             count if count <= max => Ok(count),
             _ => Err(Refusal::argument(name, format!("is above {max}"))),
         }

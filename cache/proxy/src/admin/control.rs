@@ -27,8 +27,8 @@ pub trait Control: Send + Sync + 'static {
         found.ok_or_else(|| Refusal::unknown("policy", "name", name, known))
     }
 
-    /// Switches to the policy `name`, after it has been made sure that there is one.
-    fn use_policy(&self, name: &str, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal>;
+    /// Switches to the policy that is written so, after it has been made sure that there is one of this name.
+    fn use_policy(&self, spec: &str, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal>;
 
     /// Goes back to the policy before; refused when there was none.
     fn rollback(&self, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal>;

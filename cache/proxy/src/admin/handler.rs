@@ -99,7 +99,11 @@ impl Done {
             pending,
             prepare_us,
             handover_us,
+            unchanged,
         } = reply;
+        if *unchanged {
+            return Self::changed(reply, format!("{policy} is deciding already"));
+        }
         let previous = previous_policy.as_deref().unwrap_or("none");
         let outcome = format!(
             "{previous} -> {policy}, token {token}, carried {carried}, reevaluated {reevaluated}, \
@@ -121,9 +125,11 @@ fn perform(
         Verb::PolicyList => Done::read(&control.policies()?),
         Verb::PolicyShow => Done::read(&control.policy(arguments.required("name")?)?),
         Verb::PolicyUse => {
-            let name = control.policy(arguments.required("name")?)?.name;
+            let spec = arguments.required("name")?;
+            // What it is given is for whoever builds it to judge; a wrong name is told with the nearest one.
+            control.policy(bare(spec))?;
             let reevaluate = arguments.reevaluate("reevaluate")?;
-            Done::switched(&control.use_policy(&name, reevaluate, peer)?)
+            Done::switched(&control.use_policy(spec, reevaluate, peer)?)
         }
         Verb::PolicyRollback => Done::switched(&control.rollback(arguments.reevaluate("reevaluate")?, peer)?),
         Verb::PolicyHistory => Done::read(&control.history()?),
@@ -137,6 +143,11 @@ fn perform(
         }
         Verb::Explain => Done::read(&control.explain(arguments.required("url")?)?),
     })
+}
+
+/// The name of a policy without what it is given: `s3-fifo` of `s3-fifo(small=0.2)`.
+pub(super) fn bare(spec: &str) -> &str {
+    spec.split('(').next().unwrap_or_default().trim()
 }
 
 /// The table itself, for whoever has only curl at hand.

@@ -11,6 +11,7 @@ use cnn_core::time::Tick;
 use super::audit::Peer;
 use super::control::Control;
 use super::explain::explain;
+use super::handler::bare;
 use super::reply::*;
 use crate::clock::Clock;
 use crate::engine::{Engine, Stopped, UseError};
@@ -77,9 +78,10 @@ impl Control for Live {
     fn policies(&self) -> Result<PolicyList, Refusal> {
         let status = self.engine.status()?;
         let (deciding, previous) = (name(&status.policy), status.previous.as_deref().map(name));
+        // Whatever it was given: the list has it once.
         let role = |name: &str| match name {
-            name if name == deciding => Some("deciding".to_owned()),
-            name if Some(name) == previous.as_deref() => Some("previous".to_owned()),
+            name if name == bare(&deciding) => Some("deciding".to_owned()),
+            name if Some(name) == previous.as_deref().map(bare) => Some("previous".to_owned()),
             _ => None,
         };
         let manifests = self.engine.policies().iter().map(|factory| (factory.manifest)());
@@ -91,11 +93,15 @@ impl Control for Live {
             hit_events: manifest.hit_events == policy::HitEvents::Needed,
             goals: manifest.goals.iter().map(|goal| goal.as_str().to_owned()).collect(),
             paper: manifest.paper.into_owned(),
+            parameters: manifest.parameters.iter().map(parameter).collect(),
         });
         Ok(PolicyList { policies: policies.collect(), policy: deciding, previous_policy: previous })
     }
 
     fn use_policy(&self, name: &str, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal> {
+        if self.engine.is_deciding(name)? {
+            return Ok(unchanged(self.engine.status()?));
+        }
         Ok(switched(&self.engine.use_policy(name, reevaluate, by.to_string())?))
     }
 
@@ -201,6 +207,7 @@ impl From<UseError> for Refusal {
             UseError::Unknown(_) => Fault::NotFound,
             UseError::Refused(SwitchRefused::Busy(_)) | UseError::Stopped(_) => Fault::Busy,
             UseError::Refused(SwitchRefused::NothingBefore) => Fault::Conflict,
+            UseError::Given(_) => Fault::BadRequest,
             UseError::Prepare(_) => Fault::Failed,
         };
         Self::new(fault, error.to_string())
@@ -233,7 +240,27 @@ fn switched(switch: &policy::Switch) -> Switched {
         pending: switch.pending as u64,
         prepare_us: switch.prepare_us,
         handover_us: switch.handover_us,
+        unchanged: false,
     }
+}
+
+/// What is said when the policy asked for decides already: a second instance of it would know less, and there would be
+/// no way back to the policy before.
+fn unchanged(status: policy::Status) -> Switched {
+    Switched {
+        token: status.token.to_string(),
+        policy: name(&status.policy),
+        previous_policy: status.previous.as_deref().map(name),
+        pending: status.pending as u64,
+        unchanged: true,
+        ..Switched::default()
+    }
+}
+
+fn parameter(parameter: &policy::Parameter) -> Parameter {
+    let policy::Parameter { name, summary, default, min, max, .. } = parameter;
+    let (name, summary) = (name.clone().into_owned(), summary.clone().into_owned());
+    Parameter { name, summary, default: *default, min: *min, max: *max }
 }
 
 fn effectiveness(traffic: policy::Traffic) -> Effectiveness {

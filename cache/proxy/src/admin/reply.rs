@@ -104,6 +104,24 @@ pub struct Policy {
     pub paper: String,
     /// `deciding`, `previous`, or nothing.
     pub role: Option<String>,
+    /// The numbers it can be given, as in `s3-fifo(small=0.2)`.
+    pub parameters: Vec<Parameter>,
+}
+
+/// A number that a policy can be given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// What it does, with its unit.
+    pub summary: String,
+    /// Its value when nobody says otherwise.
+    pub default: f64,
+    /// The lowest value it takes.
+    pub min: f64,
+    /// The highest value it takes.
+    pub max: f64,
 }
 
 /// `POST /policy/use` and `POST /policy/rollback`: the switch is made, the new policy decides.
@@ -126,6 +144,9 @@ pub struct Switched {
     pub prepare_us: u64,
     /// Microseconds of the hand-over, during which nothing was decided.
     pub handover_us: u64,
+    /// Whether the policy asked for was deciding already, so that nothing was done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
 }
 
 /// `GET /policy/history`, newest last.

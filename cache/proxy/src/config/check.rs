@@ -1,6 +1,7 @@
 //! What values must hold together, and the limits of each. A check names the key it is about; where that key was set is
 //! for the reader to know.
 
+use cnn_core::policy::{Choice, Factory, SpecError};
 use std::collections::HashSet;
 
 use super::{Config, Period};
@@ -30,7 +31,7 @@ pub(super) struct Finding {
 }
 
 /// Everything that does not hold, in the order of the table of keys.
-pub(super) fn check(config: &Config, policies: &[&str]) -> Vec<Finding> {
+pub(super) fn check(config: &Config, policies: &[Factory]) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());
     listeners(config, &mut findings);
     paths(config, &mut findings);
@@ -95,16 +96,23 @@ fn host_name(config: &Config, findings: &mut Findings) {
     );
 }
 
-fn storage(config: &Config, policies: &[&str], findings: &mut Findings) {
+fn storage(config: &Config, policies: &[Factory], findings: &mut Findings) {
     findings.require(config.memory.0 >= limits::MEMORY_BYTES_MIN, "memory", || {
         format!("{} is too little; at least 1MiB is needed", config.memory)
     });
-    if !policies.contains(&config.policy.as_str()) {
-        findings.0.push(Finding {
-            key: "policy",
-            message: format!("there is no policy `{}`", config.policy.escape_default()),
-            help: Some(format!("the policies are: {}", policies.join(", "))),
-        });
+    match Choice::parse(policies, &config.policy) {
+        Ok(_) => {}
+        Err(SpecError::NoPolicy(name)) => {
+            let names: Vec<_> = policies.iter().map(|factory| (factory.manifest)().name).collect();
+            findings.0.push(Finding {
+                key: "policy",
+                message: format!("there is no policy `{}`", name.escape_default()),
+                help: Some(format!("the policies are: {}", names.join(", "))),
+            });
+        }
+        Err(error) => {
+            findings.0.push(Finding { key: "policy", message: error.to_string(), help: None });
+        }
     }
 }
 

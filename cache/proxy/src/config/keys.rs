@@ -299,7 +299,8 @@ mod tests {
         for key in KEYS.iter().filter(|key| key.unset.is_some()) {
             text = text.replace(&format!("\n#{} =", key.leaf()), &format!("\n{} =", key.leaf()));
         }
-        read("default", &text, &Overrides::default(), &["s3-fifo"]).unwrap_or_else(|e| panic!("{e}"))
+        read("default", &text, &Overrides::default(), cnn_policies::registry())
+            .unwrap_or_else(|e| panic!("{e}"))
     }
 
     #[test]
@@ -320,7 +321,7 @@ mod tests {
     #[test]
     fn the_default_file_is_the_defaults() {
         let text = default_toml();
-        let config = read("default", &text, &Overrides::default(), &["s3-fifo"]);
+        let config = read("default", &text, &Overrides::default(), cnn_policies::registry());
         assert_eq!(config.unwrap_or_else(|e| panic!("{e}")), Config::default());
         assert!(text.lines().all(|line| line.chars().count() <= 160), "{text}");
     }

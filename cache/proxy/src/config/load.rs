@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
+use cnn_core::policy::Factory;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
@@ -17,9 +18,9 @@ use super::check::{Finding, check, limits};
 use super::problem::{FilePlace, Place};
 use super::{Config, ConfigError, KEYS, Overrides, Problem};
 
-/// The configuration from the file, if one is given, and the flags, which win. `policies` are the names that may stand
-/// in `policy`.
-pub fn load(path: Option<&Path>, flags: &Overrides, policies: &[&str]) -> Result<Config, ConfigError> {
+/// The configuration from the file, if one is given, and the flags, which win. `policies` are those that may stand in
+/// `policy`.
+pub fn load(path: Option<&Path>, flags: &Overrides, policies: &[Factory]) -> Result<Config, ConfigError> {
     let Some(path) = path else { return read("", "", flags, policies) };
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let bytes = read_bounded(path).map_err(unreadable)?;
@@ -49,7 +50,7 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The same from the text of a file called `name`.
-pub fn read(name: &str, text: &str, flags: &Overrides, policies: &[&str]) -> Result<Config, ConfigError> {
+pub fn read(name: &str, text: &str, flags: &Overrides, policies: &[Factory]) -> Result<Config, ConfigError> {
     let mut reader = Reader { name, text, spans: HashMap::new(), problems: Vec::new() };
     let mut config = match DeTable::parse(text) {
         Ok(table) => reader.config(table),
@@ -142,7 +143,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Checks that involve several keys or the machine's limits, each placed where the value came from.
-    fn check(&mut self, config: &Config, flags: &Overrides, policies: &[&str]) {
+    fn check(&mut self, config: &Config, flags: &Overrides, policies: &[Factory]) {
         for Finding { key, message, help } in check(config, policies) {
             if let Some(flag) = flags.flag_for(key) {
                 self.problems.push(Problem { key: key.to_owned(), message, help, place: Place::Flag(flag) });
