@@ -190,10 +190,7 @@ mod tests {
     #[test]
     fn an_axis_need_not_begin_at_nothing() {
         check(Scale::between(Kind::Share, [0.52, 0.97]), "50 %, 60 %, 70 %, 80 %, 90 %, 100 %");
-        check(
-            Scale::between(Kind::Share, [0.69, 0.81]),
-            "70.0 %, 72.5 %, 75.0 %, 77.5 %, 80.0 %",
-        );
+        check(Scale::between(Kind::Share, [0.69, 0.81]), "70.0 %, 72.5 %, 75.0 %, 77.5 %, 80.0 %");
         check(Scale::linear(Kind::Number, [14.0]), "0.0, 2.5, 5.0, 7.5, 10.0, 12.5, 15.0");
         check(Scale::exact(Kind::Count, [1.0, 4.0]), "1, 2, 3, 4");
         check(Scale::between(Kind::Number, [-0.3, 2.1]), "-0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5");
