@@ -252,7 +252,7 @@ impl Preparation {
         }
         let slack = if format.size_means == SizeMeans::SentWithHeader { HEADER_SLACK_BYTES } else { 0 };
         let allowed = ((size.max(bytes) as f64 * tolerance) as u64).max(slack);
-        let is_log = record.status.is_some() && format.size_means != SizeMeans::Object;
+        let is_log = record.status.is_some();
         let is_hit = flags & Flags::LOGGED_HIT != 0;
         if said {
             *word = bytes;

@@ -129,7 +129,9 @@ fn http(record: &Record<'_>, outcome: Option<Outcome>) -> Verdict {
         Some(0) => return Verdict::Ignored(Ignored::NoResponse),
         Some(304) => (true, Sent::Less),
         None => (true, Sent::Whole),
-        Some(status) if is_cacheable_by_default(status) => (true, Sent::Whole),
+        Some(200 | 203) => (true, Sent::Whole),
+        // An error or a redirection is no version of the document that was there, or will be.
+        Some(status) if is_cacheable_by_default(status) => (true, Sent::Else),
         // What was served from a store was stored, but a part is served of what was stored whole.
         Some(status) => (is_hit && status != 206, Sent::Else),
     };
@@ -145,8 +147,8 @@ fn http(record: &Record<'_>, outcome: Option<Outcome>) -> Verdict {
             _ => 0,
         };
     }
-    // Nothing of a document is ever empty with its header; without it 0 is what Squid writes of one that was cut short.
-    let is_less = is_cut_short || (outcome.is_some() && record.size == Some(0));
+    // Servers log 0 of documents of which the client took nothing.
+    let is_less = is_cut_short || (record.status.is_some() && record.size == Some(0));
     let sent = if is_less && sent == Sent::Whole { Sent::Less } else { sent };
     Verdict::Request { flags, sent }
 }

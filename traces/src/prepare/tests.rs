@@ -130,6 +130,20 @@ fn errors_and_parts_have_a_size_of_their_own() {
 }
 
 #[test]
+fn an_error_is_no_version_of_the_document() {
+    let lines = ["TCP_MISS/200 9000 GET a", "TCP_MISS/404 300 GET a", "TCP_MISS/200 9000 GET a"];
+    check(&lines, &[(0, 9_000, SAME), (0, 300, SAME), (0, 9_000, SAME)]);
+}
+
+#[test]
+fn transfers_in_columns_may_be_cut_short_as_in_a_log() {
+    let csv = "time,url,status,size\n0,/a,200,9000\n1,/a,200,4000\n2,/a,200,0\n3,/a,200,9900\n";
+    let prepared = prepared("csv", csv, &PrepareOptions::default());
+    let seen: Vec<_> = rows(&prepared.trace).iter().map(|row| (row.size, row.flags)).collect();
+    assert_eq!(seen, [(9_000, 0), (9_000, 0), (9_000, 0), (9_900, Flags::CHANGED)]);
+}
+
+#[test]
 fn sizes_of_objects_change_either_way_as_they_are_no_transfers() {
     let csv = "time,obj,size\n0,7,100\n1,7,50\n2,7,51\n";
     let seen = |sizes| {

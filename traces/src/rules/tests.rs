@@ -40,7 +40,7 @@ fn what_is_requested_by_get_counts_with_what_the_code_says() {
     http("TCP_REFRESH_MODIFIED/200 GET", Ok((LOGGED | Flags::CHANGED, Sent::Whole)));
     http("TCP_CLIENT_REFRESH_MISS/200 GET", Ok((LOGGED | Flags::RELOAD, Sent::Whole)));
     http("TCP_MISS_ABORTED/200 GET", Ok((LOGGED, Sent::Less)));
-    http("404 GET", Ok((0, Sent::Whole)));
+    http("404 GET", Ok((0, Sent::Else)));
     http("206 GET", Ok((Flags::UNSTORABLE, Sent::Else)));
     http("302 GET", Ok((Flags::UNSTORABLE, Sent::Else)));
     http("TCP_MISS/503 GET", Ok((LOGGED | Flags::UNSTORABLE, Sent::Else)));
@@ -83,9 +83,9 @@ fn a_trace_of_numbers_is_all_requests() {
 fn squid_rules_leave_what_squid_stores() {
     let squid = |line, expected| check(RuleSet::Squid, line, expected);
     squid("TCP_MISS/200 GET", Ok((LOGGED, Sent::Whole)));
-    squid("TCP_MISS/301 GET", Ok((LOGGED, Sent::Whole)));
+    squid("TCP_MISS/301 GET", Ok((LOGGED, Sent::Else)));
     squid("TCP_IMS_HIT/304 GET", Ok((HIT, Sent::Less)));
-    squid("TCP_NEGATIVE_HIT/404 GET", Ok((HIT, Sent::Whole)));
+    squid("TCP_NEGATIVE_HIT/404 GET", Ok((HIT, Sent::Else)));
     squid("TCP_MISS/404 GET", Err(Ignored::NotStored));
     squid("TCP_MISS/206 GET", Err(Ignored::NotStored));
     squid("TCP_DENIED/403 GET", Err(Ignored::Denied));
