@@ -82,6 +82,11 @@ impl<T: Copy + Default> Ghosts<T> {
         self.bytes
     }
 
+    /// Documents remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// What was noted of the one remembered longest.
     pub(crate) fn oldest(&self) -> Option<T> {
         let oldest = self.queue.oldest();

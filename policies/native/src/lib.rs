@@ -6,10 +6,12 @@
 //! and how to add one.
 
 pub mod admission;
+mod experts;
 mod ghosts;
 mod greedy_dual;
 mod list;
 mod queues;
+mod sampled;
 #[cfg(test)]
 mod script;
 mod sketch;
@@ -45,6 +47,17 @@ policies! {
     arc,
     lirs,
     w_tinylfu,
+    tiny_ufo,
+    lru_k,
+    hyperbolic,
+    lhd,
+    lrv,
+    gd_star,
+    lecar,
+    cacheus,
+    lru_sampled,
+    lfu_da_sampled,
+    gdsf_sampled,
     squid_lru,
     squid_gdsf,
     squid_lfuda,
@@ -83,7 +96,7 @@ mod tests {
     #[test]
     fn the_names_operators_rely_on_are_all_there() {
         let names: Vec<_> = registry().iter().map(|factory| (factory.manifest)().name).collect();
-        let expected = "lru fifo lfu-da size gds gds-packets gds-latency gdsf sieve s3-fifo clock slru s4lru 2q qd-lp arc lirs w-tinylfu squid-lru squid-gdsf squid-lfuda";
+        let expected = "lru fifo lfu-da size gds gds-packets gds-latency gdsf sieve s3-fifo clock slru s4lru 2q qd-lp arc lirs w-tinylfu tiny-ufo lru-k hyperbolic lhd lrv gd-star lecar cacheus lru-sampled lfu-da-sampled gdsf-sampled squid-lru squid-gdsf squid-lfuda";
         assert_eq!(names.join(" "), expected);
         assert!(names.iter().all(|name| find(name).is_some()));
         assert!(find("LRU").is_none());

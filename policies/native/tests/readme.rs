@@ -1,11 +1,15 @@
 //! The table of policies in `policies/README.md` says what the manifests say; with `BLESS=1` it is written anew.
 
 use std::path::Path;
+use std::sync::Mutex;
 
-use cnn_core::policy::{HitEvents, Manifest, Parameter};
+use cnn_core::policy::{AdmissionManifest, HitEvents, Manifest, Parameter};
 
 const BEGIN: &str = "<!-- table of native policies -->\n";
+const BEGIN_ADMISSION: &str = "<!-- table of admission policies -->\n";
 const END: &str = "<!-- end of table -->";
+
+static FILE: Mutex<()> = Mutex::new(());
 
 /// Name and default of each, with its range: `bits` 1 (1 to 8).
 fn parameters(parameters: &[Parameter]) -> String {
@@ -38,13 +42,34 @@ fn the_table_of_policies_is_that_of_the_registry() {
          | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     expected.extend(cnn_policies::registry().iter().map(|factory| row(&(factory.manifest)())));
+    check(BEGIN, &expected);
+}
+
+#[test]
+fn the_table_of_admission_policies_is_that_of_their_registry() {
+    let mut expected = String::from(
+        "| name | what is stored; when to choose it | parameters: default (range) | paper |\n| --- | --- | --- | --- |\n",
+    );
+    for factory in cnn_policies::admission::registry() {
+        let AdmissionManifest { name, summary, paper, parameters: all, .. } = (factory.manifest)();
+        expected += &format!("| `{name}` | {summary} | {} | {paper} |\n", parameters(&all));
+    }
+    check(BEGIN_ADMISSION, &expected);
+}
+
+/// The table that begins so in the README is this one; with `BLESS=1` it is from now on.
+#[track_caller]
+fn check(begin: &str, expected: &str) {
+    // One at a time: both tests may write the file.
+    let guard = FILE.lock().expect("no test panics while it writes");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let text = std::fs::read_to_string(&path).expect("the README is beside the crates");
-    let (before, rest) = text.split_once(BEGIN).expect("there is a table");
+    let (before, rest) = text.split_once(begin).expect("there is a table");
     let (table, after) = rest.split_once(END).expect("it ends");
     if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, [before, BEGIN, &expected, END, after].concat()).expect("it can be written");
-    } else {
-        assert!(table == expected, "run this test with BLESS=1 to bring policies/README.md up to date");
+        std::fs::write(&path, [before, begin, expected, END, after].concat()).expect("it can be written");
+    } else if table != expected {
+        drop(guard);
+        panic!("run this test with BLESS=1 to bring policies/README.md up to date");
     }
 }

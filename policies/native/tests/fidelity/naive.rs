@@ -32,6 +32,7 @@ pub(crate) fn cache(policy: &str, capacity: u64) -> Option<Box<dyn Cache>> {
             Box::new(Arc { lists: Default::default(), ghosts: Default::default(), target: 0.0, capacity })
         }
         "lirs" => Box::new(Lirs { stack: vec![], queue: vec![], ghosts: vec![], capacity }),
+        "lru-k" => Box::new(LruK { residents: vec![], history: vec![], now: 0, capacity }),
         "2q" => Box::new(TwoQ { newcomers: vec![], main: vec![], out: vec![], capacity }),
         "qd-lp" => Box::new(QdLp { probation: vec![], main: vec![], ghosts: vec![], capacity }),
         // The clock of the comparison stands still: no ties are broken by time.
@@ -672,5 +673,45 @@ impl Cache for Lirs {
             self.take(object);
             self.prune();
         }
+    }
+}
+
+/// LRU-2: object, size, last use, last use but one.
+struct LruK {
+    residents: Vec<(Object, u64, u64, Option<u64>)>,
+    /// Object, size and last use of what was evicted, the newest at the back.
+    history: Vec<(Object, u64, u64)>,
+    now: u64,
+    capacity: u64,
+}
+
+impl Cache for LruK {
+    fn request(&mut self, object: Object, size: u64) -> bool {
+        if let Some(it) = self.residents.iter_mut().find(|it| it.0 == object) {
+            self.now += 1;
+            (it.2, it.3) = (self.now, Some(it.2));
+            return true;
+        }
+        if size > self.capacity {
+            return false;
+        }
+        while self.residents.iter().map(|it| it.1).sum::<u64>() + size > self.capacity {
+            // Never used twice is used twice longest ago.
+            let (at, _) = self.residents.iter().enumerate().min_by_key(|(_, it)| (it.3, it.2)).unwrap();
+            let (gone, size, last, _) = self.residents.remove(at);
+            self.history.push((gone, size, last));
+        }
+        let known = self.history.iter().position(|it| it.0 == object);
+        let before = known.map(|at| self.history.remove(at).2);
+        while self.history.iter().map(|it| it.1).sum::<u64>() > self.capacity {
+            self.history.remove(0);
+        }
+        self.now += 1;
+        self.residents.push((object, size, self.now, before));
+        false
+    }
+
+    fn purge(&mut self, object: Object) {
+        self.residents.retain(|it| it.0 != object);
     }
 }
