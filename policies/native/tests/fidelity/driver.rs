@@ -18,23 +18,12 @@ pub(crate) trait Cache {
     fn purge(&mut self, object: Object);
 }
 
-/// When room is made for an object that is not there.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Room {
-    /// Before it is inserted, as in Cao and Irani's paper, in most caches of libCacheSim and in this proxy.
-    Before,
-    /// After it is inserted, so that it competes, and may be its own victim: libCacheSim's GDSF.
-    After,
-}
-
 /// The cache.
 pub(crate) struct Host {
     engine: Arc<Inline>,
-    room: Room,
     ids: Vec<Option<SlotId>>,
     used: u64,
     capacity: u64,
-    admitted_max: u64,
 }
 
 impl Host {
@@ -49,22 +38,10 @@ impl Host {
         let policy = make(board.documents().slots_max());
         Self {
             engine: Inline::new(Executor::exact(board, policy, UnixSecs(0))),
-            room: Room::Before,
             ids: vec![None; objects],
             used: 0,
             capacity,
-            admitted_max: capacity,
         }
-    }
-
-    /// Objects above this are not admitted (libCacheSim's S3-FIFO refuses what its small queue cannot hold).
-    pub(crate) fn admit_up_to(self, size: u64) -> Self {
-        Self { admitted_max: size.min(self.capacity), ..self }
-    }
-
-    /// Room is made at this moment.
-    pub(crate) fn make_room(self, room: Room) -> Self {
-        Self { room, ..self }
     }
 
     fn insert(&mut self, object: Object, size: u64) {
@@ -103,14 +80,11 @@ impl Cache for Host {
             self.engine.board().hit(0, id, Tick(0));
             return true;
         }
-        if size <= self.admitted_max {
-            while self.room == Room::Before && self.used + size > self.capacity {
+        if size <= self.capacity {
+            while self.used + size > self.capacity {
                 self.evict();
             }
             self.insert(object, size);
-            while self.used > self.capacity {
-                self.evict();
-            }
         }
         false
     }

@@ -122,8 +122,13 @@ pub(crate) fn load(folder: &Path, name: &str) -> Option<Trace> {
     if let Some(bytes) = open(format!("unsized/{name}.lis.zst")) {
         return Some(lis(&zstd(bytes)));
     }
+    if let Some(bytes) = open(format!("unsized/{name}.trace.xz")) {
+        let mut keys = Vec::new();
+        liblzma::read::XzDecoder::new(bytes.as_slice()).read_to_end(&mut keys).unwrap();
+        return Some(big_endian(&keys, 4));
+    }
     let bytes = open(format!("unsized/{name}.trace.gz"))?;
-    Some(if name.starts_with("lirs-") { lirs(&gzip(bytes)) } else { big_endian(&gzip(bytes)) })
+    Some(if name.starts_with("lirs-") { lirs(&gzip(bytes)) } else { big_endian(&gzip(bytes), 8) })
 }
 
 /// libCacheSim's binary format: 24-byte records of time, object, size, next access.
@@ -157,7 +162,8 @@ fn lirs(bytes: &[u8]) -> Trace {
     Trace::new(text.lines().filter_map(|line| line.trim().parse().ok()).map(|block| (block, 1)))
 }
 
-/// Keys of eight bytes, most significant first.
-fn big_endian(bytes: &[u8]) -> Trace {
-    Trace::new(bytes.chunks_exact(8).map(|key| (u64::from_be_bytes(key.try_into().unwrap()), 1)))
+/// Keys of so many bytes, most significant first.
+fn big_endian(bytes: &[u8], width: usize) -> Trace {
+    let key = |bytes: &[u8]| bytes.iter().fold(0, |key, &byte| key << 8 | u64::from(byte));
+    Trace::new(bytes.chunks_exact(width).map(|bytes| (key(bytes), 1)))
 }
