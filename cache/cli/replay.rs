@@ -4,12 +4,13 @@ mod live;
 mod progress;
 
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use clap::Args;
 use cnn_core::policy::{AdmissionChoice, Spec};
 use cnn_replay::Trace;
+use cnn_replay::output::{Output, check_distinct};
 use cnn_replay::replay::{
     Accounting, Bound, Clocked, Contender, Curve, Grid, Latency, Options, Outcome, Planned, Policy, Room,
     RunError, Size, Sweep, Unit, What, curve, geometric, sweep,
@@ -91,13 +92,13 @@ pub(super) struct Replay {
     /// Bytes per millisecond that an origin sends then [default: as with the misses it tells of, else 2500]
     #[arg(long, value_name = "BYTES")]
     bytes_per_ms: Option<u32>,
-    /// Write the rows as CSV
+    /// Write the rows as CSV; `-` is standard output, which then has no table
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Write everything as JSON
+    /// Write everything as JSON; `-` as for --csv
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write a page with tables and pictures
+    /// Write a page with tables and pictures; `-` as for --csv
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     #[command(flatten)]
@@ -137,6 +138,8 @@ impl Replay {
                 "--live takes one trace, or several files of it with --together".to_owned(),
             ));
         }
+        // Before anything is replayed: it would be for nothing if they could not be written.
+        let files = self.files()?;
         let traces = self.read()?;
         let mut report = Report { command: command_line(words()), base: base(words()), ..Report::default() };
         if let (true, [trace]) = (self.live.live, traces.as_slice()) {
@@ -157,7 +160,7 @@ impl Replay {
             let censuses = traces.iter().map(report::census::Census::of);
             report.censuses = censuses.collect::<Result<_, _>>()?;
         }
-        self.tell(&report)
+        self.tell(&report, files)
     }
 
     /// The policies and bounds asked for.
@@ -288,9 +291,18 @@ impl Replay {
         Ok(curves)
     }
 
+    /// The files asked for, begun.
+    fn files(&self) -> Result<Files, Failure> {
+        let asked = [&self.csv, &self.json, &self.html];
+        let paths: Vec<&Path> = asked.iter().filter_map(|path| path.as_deref()).collect();
+        check_distinct(&self.traces, &paths)?;
+        let [csv, json, html] = asked.map(|path| path.as_deref().map(Output::create).transpose());
+        Ok(Files { csv: csv?, json: json?, html: html?, has_stdout: paths.contains(&Path::new("-")) })
+    }
+
     /// Writes the files asked for, and the table.
-    fn tell(&self, report: &Report) -> Result<(), Failure> {
-        if let Some(file) = &self.csv {
+    fn tell(&self, report: &Report, files: Files) -> Result<(), Failure> {
+        if let Some(file) = files.csv {
             // Rows of what was asked for: what the log says of its own cache is in the table, in JSON and on the page.
             let rows = report.outcomes.iter().filter(|outcome| outcome.what != What::Logged).cloned();
             let text = match (&report.live, report.outcomes.is_empty()) {
@@ -301,11 +313,14 @@ impl Replay {
             };
             write(file, &text)?;
         }
-        if let Some(file) = &self.json {
+        if let Some(file) = files.json {
             write(file, &report::json::text(report))?;
         }
-        if let Some(file) = &self.html {
+        if let Some(file) = files.html {
             write(file, &report::html::page(report))?;
+        }
+        if files.has_stdout {
+            return Ok(());
         }
         let mut text = report.live.as_ref().map_or_else(String::new, report::live::text);
         if !report.sweeps.is_empty() {
@@ -369,9 +384,18 @@ fn said(error: RunError) -> Failure {
     Failure::Said(error.to_string())
 }
 
-fn write(file: &PathBuf, text: &str) -> Result<(), Failure> {
-    std::fs::write(file, text)
-        .map_err(|error| Failure::Said(format!("cannot write {}: {error}", file.display())))
+/// The files that are to be written.
+struct Files {
+    csv: Option<Output>,
+    json: Option<Output>,
+    html: Option<Output>,
+    /// Whether one of them is standard output, which then has nothing else.
+    has_stdout: bool,
+}
+
+fn write(mut file: Output, text: &str) -> Result<(), Failure> {
+    file.write(text.as_bytes())?;
+    Ok(file.finish()?)
 }
 
 #[cfg(test)]

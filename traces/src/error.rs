@@ -1,7 +1,7 @@
 //! Why a trace could not be had. A damaged line is none of these as long as there are few: see [`crate::damage`].
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::damage::DamageReport;
 
@@ -105,4 +105,21 @@ pub enum TraceError {
         /// What the system says.
         source: io::Error,
     },
+    /// A file is to be written that is still to be read.
+    #[error("{} is to be read and to be written; write to another file", .path.display())]
+    ReadAndWritten {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two outputs are to go to one file.
+    #[error("{} is to be written twice; write to different files", standard_output(.path))]
+    WrittenTwice {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// A path in words.
+fn standard_output(path: &Path) -> String {
+    if path == Path::new("-") { "standard output".to_owned() } else { path.display().to_string() }
 }

@@ -1,8 +1,12 @@
-//! Where a trace that is made goes: a file or standard output, packed as the file's ending says.
+//! Where what is made goes: a file or standard output, packed as the file's ending says. A file has its name only once it
+//! is complete: until then what is written lies beside it, and what had the name before stays.
 
-use std::fs::File;
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
 
 use crate::error::TraceError;
 use crate::input::Packing;
@@ -14,6 +18,8 @@ const WRITE_BYTES: usize = 256 << 10;
 pub struct Output {
     path: PathBuf,
     sink: Sink,
+    /// What is written until it is complete, and the name it then has.
+    beside: Option<(TempPath, PathBuf)>,
 }
 
 enum Sink {
@@ -24,23 +30,29 @@ enum Sink {
 }
 
 impl Output {
-    /// Creates a file, packed when it ends in `.gz`, `.xz` or `.zst`; `-` is standard output.
+    /// Creates a file, packed when it ends in `.gz`, `.xz` or `.zst`; `-` is standard output. Until
+    /// [`Output::finish`] nothing has the name but what had it before. Devices and pipes are written as they are.
     ///
     /// # Errors
     /// When it cannot be created.
     pub fn create(path: &Path) -> Result<Self, TraceError> {
         let fail = |source| TraceError::Write { path: path.to_owned(), source };
         if path == Path::new("-") {
-            return Self::new(Path::new("standard output"), Box::new(io::stdout()), Packing::Plain)
-                .map_err(fail);
+            let name = Path::new("standard output");
+            return Self::new(name, Box::new(io::stdout()), Packing::Plain, None).map_err(fail);
         }
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let (packing, _) = Packing::by_ending(&name);
-        let file = File::create(path).map_err(fail)?;
-        Self::new(path, Box::new(file), packing).map_err(fail)
+        let (file, beside) = create(path).map_err(fail)?;
+        Self::new(path, Box::new(file), packing, beside).map_err(fail)
     }
 
-    fn new(path: &Path, sink: Box<dyn Write>, packing: Packing) -> io::Result<Self> {
+    fn new(
+        path: &Path,
+        sink: Box<dyn Write>,
+        packing: Packing,
+        beside: Option<(TempPath, PathBuf)>,
+    ) -> io::Result<Self> {
         let sink = match packing {
             Packing::Plain => Sink::Plain(BufWriter::with_capacity(WRITE_BYTES, sink)),
             Packing::Gzip => Sink::Gzip(flate2::write::GzEncoder::new(sink, flate2::Compression::default())),
@@ -51,7 +63,7 @@ impl Output {
                 Sink::Zstd(packer)
             }
         };
-        Ok(Self { path: path.to_owned(), sink })
+        Ok(Self { path: path.to_owned(), sink, beside })
     }
 
     /// Writes all of `bytes`.
@@ -68,7 +80,7 @@ impl Output {
         done.map_err(|source| TraceError::Write { path: self.path.clone(), source })
     }
 
-    /// Writes what is still held back; without it the end is missing.
+    /// Writes what is still held back and gives the file its name; without it there is no such file.
     ///
     /// # Errors
     /// When it cannot.
@@ -79,7 +91,63 @@ impl Output {
             Sink::Xz(sink) => sink.finish().and_then(|mut sink| sink.flush()),
             Sink::Zstd(sink) => sink.finish().and_then(|mut sink| sink.flush()),
         };
-        done.map_err(|source| TraceError::Write { path: self.path, source })
+        let named = done.and_then(|()| match self.beside {
+            Some((file, name)) => file.persist(name).map_err(|error| error.error),
+            None => Ok(()),
+        });
+        named.map_err(|source| TraceError::Write { path: self.path, source })
+    }
+}
+
+/// Where `path` is written, and what is to be renamed then.
+fn create(path: &Path) -> io::Result<(File, Option<(TempPath, PathBuf)>)> {
+    let (target, permissions) = match fs::metadata(path) {
+        Ok(known) if !known.is_file() => return Ok((File::create(path)?, None)),
+        // The file behind a link is replaced, not the link; one that may not be written is not got round.
+        Ok(known) => {
+            File::options().append(true).open(path)?;
+            (fs::canonicalize(path)?, known.permissions())
+        }
+        // As for any new file, the process's mask takes some away.
+        Err(_) => (path.to_owned(), Permissions::from_mode(0o666)),
+    };
+    let (file, temporary) = tempfile::Builder::new()
+        .prefix(".cnn-")
+        .permissions(permissions)
+        .tempfile_in(folder(&target))?
+        .into_parts();
+    Ok((file, Some((temporary, target))))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// That no output is one of the inputs, and no two outputs are one file.
+///
+/// # Errors
+/// Which one is.
+pub fn check_distinct(inputs: &[PathBuf], outputs: &[&Path]) -> Result<(), TraceError> {
+    for (number, output) in outputs.iter().enumerate() {
+        if outputs[..number].iter().any(|other| is_same(other, output)) {
+            return Err(TraceError::WrittenTwice { path: output.to_path_buf() });
+        }
+        if *output != Path::new("-") && inputs.iter().any(|input| is_same(input, output)) {
+            return Err(TraceError::ReadAndWritten { path: output.to_path_buf() });
+        }
+    }
+    Ok(())
+}
+
+/// Whether both are one file, or will be. Devices can be both.
+fn is_same(a: &Path, b: &Path) -> bool {
+    match (fs::metadata(a), fs::metadata(b)) {
+        (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        (Err(_), Err(_)) => {
+            a.file_name() == b.file_name()
+                && fs::canonicalize(folder(a)).ok() == fs::canonicalize(folder(b)).ok()
+        }
+        _ => false,
     }
 }
 
@@ -113,5 +181,44 @@ mod tests {
     fn what_cannot_be_written_is_named() {
         let error = Output::create(Path::new("/no/such/folder/a")).err().unwrap().to_string();
         assert!(error.starts_with("cannot write /no/such/folder/a: "), "{error}");
+    }
+
+    #[test]
+    fn a_file_stays_what_it_was_until_the_new_one_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kept");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        let mut output = Output::create(&path).unwrap();
+        output.write(b"new").unwrap();
+        drop(output);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        let mut output = Output::create(&path).unwrap();
+        output.write(b"new").unwrap();
+        output.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn an_output_is_no_input_and_no_other_output() {
+        let folder = tempfile::tempdir().unwrap();
+        let [known, link, new] = ["known", "link", "new"].map(|name| folder.path().join(name));
+        fs::write(&known, "").unwrap();
+        std::os::unix::fs::symlink(&known, &link).unwrap();
+        let check = |inputs: &[&PathBuf], outputs: &[&Path], expected: &str| {
+            let inputs: Vec<PathBuf> = inputs.iter().map(|path| path.to_path_buf()).collect();
+            let seen =
+                check_distinct(&inputs, outputs).map_or_else(|error| error.to_string(), |()| String::new());
+            assert!(seen.contains(expected) && seen.is_empty() == expected.is_empty(), "{seen}");
+        };
+        let dash = PathBuf::from("-");
+        check(&[&known], &[&new, &dash], "");
+        check(&[&dash], &[&dash], "");
+        check(&[&known], &[Path::new("/dev/null"), Path::new("/dev/null")], "");
+        check(&[&known], &[&link], "is to be read and to be written");
+        check(&[&dash], &[&new, &folder.path().join("./new")], "is to be written twice");
+        check(&[&known], &[&dash, &dash], "standard output is to be written twice");
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cnn_replay::convert::convert;
-use cnn_replay::output::Output;
+use cnn_replay::output::{Output, check_distinct};
 use cnn_replay::report::units::plural;
 use cnn_replay::writer::Target;
 
@@ -41,6 +41,7 @@ pub(super) fn target(name: &str) -> Result<Target, String> {
 
 impl Convert {
     pub(super) fn run(self) -> Result<(), Failure> {
+        check_distinct(std::slice::from_ref(&self.from), &[&self.to])?;
         let mut meter = Meter::new("converting");
         let mut output = Output::create(&self.to)?;
         let options = self.reading.options();
