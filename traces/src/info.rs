@@ -12,6 +12,7 @@ use self::count::{Tally, percentiles};
 use crate::error::TraceError;
 use crate::file::{FileReport, Progress, read_all};
 use crate::prepare::{Preparation, PrepareOptions, Prepared, trace_name};
+use crate::replay::Boundless;
 use crate::trace::{Flags, Row, Trace};
 
 /// What can be said of a trace.
@@ -218,8 +219,8 @@ struct Sums {
     requests_by_origin: Vec<u64>,
     cacheable: u64,
     new_versions: u64,
-    /// Objects that a cache without limits has.
-    has: Vec<bool>,
+    /// The cache without limits, by the rule that replays go by.
+    boundless: Boundless,
     hits_max: u64,
     hit_bytes_max: u64,
     logged: u64,
@@ -241,7 +242,7 @@ impl Sums {
             requests_by_origin: vec![0; trace.origins().len()],
             cacheable: 0,
             new_versions: 0,
-            has: vec![false; objects],
+            boundless: Boundless::new(trace),
             hits_max: 0,
             hit_bytes_max: 0,
             logged: 0,
@@ -270,11 +271,9 @@ impl Sums {
         self.requests_by_origin[trace.objects()[object].origin as usize] += 1;
         self.cacheable += u64::from(!has(Flags::RELOAD | Flags::UNSTORABLE));
         self.new_versions += u64::from(has(Flags::CHANGED));
-        if self.has[object] && !has(Flags::CHANGED | Flags::RELOAD) {
+        if self.boundless.request(row) {
             self.hits_max += 1;
             self.hit_bytes_max += row.size;
-        } else {
-            self.has[object] = !has(Flags::UNSTORABLE);
         }
         if has(Flags::HAS_LOGGED) {
             self.logged += 1;
@@ -338,6 +337,36 @@ mod tests {
         let logged = info.logged.unwrap();
         assert_eq!((logged.requests, logged.hit_ratio), (10, 0.2));
         assert_eq!(info.elapsed_us.unwrap().p50, 5000);
+    }
+
+    #[test]
+    fn at_best_is_what_the_replay_calls_infinite() {
+        let line = |at: u32, code: &str, size: u32, url: &str| {
+            format!("{at}.000 5 192.0.2.1 {code} {size} GET {url} - HIER_DIRECT/192.0.2.9 text/html\n")
+        };
+        let log: String = (0..40_u32)
+            .map(|at| match at % 5 {
+                0 => line(at, "TCP_MISS/200", 1000 + at / 20 * 500, "http://a.test/"),
+                1 => line(at, "TCP_CLIENT_REFRESH_MISS/200", 700, "http://b.test/"),
+                2 => line(at, "TCP_MISS/503", 1000, "http://a.test/"),
+                3 => line(at, "TCP_MISS/200", 700, "http://b.test/"),
+                _ => line(at, "TCP_MISS/206", 90, "http://c.test/"),
+            })
+            .collect();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.access.log");
+        std::fs::write(&path, log).unwrap();
+        let options = PrepareOptions::default();
+        let info = Info::of(std::slice::from_ref(&path), &options, &mut |_| {}).unwrap();
+        let trace = crate::prepare::prepare(&[path], &options, &mut |_| {}).unwrap().trace;
+        let infinite =
+            crate::replay::Bound::Infinite.of(&trace, 1, crate::replay::Accounting::default()).unwrap();
+        assert_eq!(Some(info.hit_ratio_max), infinite.traffic.hit_ratio());
+        assert_eq!(Some(info.byte_hit_ratio_max), infinite.traffic.byte_hit_ratio());
+        assert!(
+            info.cacheable_requests < 1.0 && info.new_versions > 0,
+            "the log has all that matters: {info:?}"
+        );
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod timeline;
 pub use accounting::{Accounting, BadRoom, BadSize, METADATA_BYTES, Room, Size, working_set};
 pub use agreement::{Aspect, Counted, Counting, Matrix, ORIGINS_MAX};
 pub use bounds::Bound;
+pub(crate) use bounds::Boundless;
 pub use cell::{BadUnit, Cell, Unit};
 pub use cnn_core::policy::{Reevaluate, Traffic};
 pub use curve::{Curve, Point, Sampling, curve, geometric};

@@ -113,16 +113,34 @@ fn for_each(trace: &Trace, mut each: impl FnMut(usize, &Row)) -> io::Result<()> 
     })
 }
 
+/// A cache in which everything fits.
+pub(crate) struct Boundless {
+    is_stored: Vec<bool>,
+}
+
+impl Boundless {
+    /// An empty one for the objects of a trace.
+    pub(crate) fn new(trace: &Trace) -> Self {
+        Self { is_stored: vec![false; trace.objects().len()] }
+    }
+
+    /// Whether it answers the request; it stores what it may.
+    pub(crate) fn request(&mut self, row: &Row) -> bool {
+        let stored = &mut self.is_stored[row.object as usize];
+        let is_hit = *stored && can_hit(row);
+        *stored |= is_storable(row);
+        is_hit
+    }
+}
+
 fn infinite(trace: &Trace) -> io::Result<Traffic> {
-    let mut is_stored = vec![false; trace.objects().len()];
+    let mut cache = Boundless::new(trace);
     let mut traffic = Traffic { requests: trace.len(), bytes: trace.bytes(), ..Traffic::default() };
     for_each(trace, |_, row| {
-        let stored = &mut is_stored[row.object as usize];
-        if *stored && can_hit(row) {
+        if cache.request(row) {
             traffic.hits += 1;
             traffic.hit_bytes += row.size;
         }
-        *stored |= is_storable(row);
     })?;
     Ok(traffic)
 }
