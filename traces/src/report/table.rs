@@ -1,5 +1,5 @@
 //! Aligned text: columns as wide as their widest cell, and `name  value` lines. No borders, no colours, so that `awk`
-//! and eyes both get along.
+//! and eyes both get along. Control characters, which names out of a log may have, are replaced: no terminal obeys a log.
 
 /// How a column is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Table {
 
     /// Adds a row, with as many cells as there are heads.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let cells: Vec<String> = cells.into_iter().collect();
+        let cells: Vec<String> = cells.into_iter().map(shown).collect();
         debug_assert_eq!(cells.len(), self.aligns.len(), "a cell for each head");
         self.rows.push(cells);
     }
@@ -53,6 +53,14 @@ impl Table {
     }
 }
 
+/// Without control characters.
+fn shown(text: String) -> String {
+    match text.contains(char::is_control) {
+        false => text,
+        true => text.replace(char::is_control, "\u{fffd}"),
+    }
+}
+
 fn pad(cell: &str, width: usize, align: Align) -> String {
     match align {
         Align::Left => format!("{cell:<width$}"),
@@ -62,7 +70,7 @@ fn pad(cell: &str, width: usize, align: Align) -> String {
 
 /// Lines of `name  value`; those without a value are left out.
 pub fn pairs<'a>(lines: impl IntoIterator<Item = (&'a str, Option<String>)>) -> String {
-    let lines: Vec<_> = lines.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let lines: Vec<_> = lines.into_iter().filter_map(|(name, value)| Some((name, shown(value?)))).collect();
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     lines.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
 }
@@ -78,6 +86,14 @@ mod tests {
         table.row(["gds-packets".into(), "7".into(), String::new()]);
         let expected = "name         bytes  note\nlru          1,024  deciding\ngds-packets      7\n";
         assert_eq!(table.render(), expected);
+    }
+
+    #[test]
+    fn a_terminal_does_not_obey_what_a_log_has_for_a_name() {
+        let mut table = Table::new(["origin", ">count"]);
+        table.row(["http://a\x1b[2J\n\u{9b}1m".into(), "7".into()]);
+        assert_eq!(table.render(), "origin            count\nhttp://a\u{fffd}[2J\u{fffd}\u{fffd}1m      7\n");
+        assert_eq!(pairs([("a", Some("\x07b".to_owned()))]), "a  \u{fffd}b\n");
     }
 
     #[test]
