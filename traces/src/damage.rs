@@ -29,6 +29,15 @@ impl Default for BadLines {
     }
 }
 
+impl fmt::Display for BadLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Share(share) => write!(f, "{}%", (share * 1e8).round() / 1e6),
+        }
+    }
+}
+
 impl FromStr for BadLines {
     type Err = String;
 
@@ -49,8 +58,8 @@ impl FromStr for BadLines {
 const SHOWN: usize = 5;
 /// Bytes of a damaged line that are shown.
 const SHOWN_BYTES: usize = 80;
-/// Damaged lines before a share of all lines means anything.
-const ENOUGH: u64 = 100;
+/// Lines after which a file most of whose lines are damaged is not read to its end for its share: it is another format.
+const ENOUGH: u64 = 10_000;
 
 /// One damaged line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,12 +99,14 @@ impl DamageReport {
         }
     }
 
-    /// Whether there are more than `allowed`, as far as can be told `at_end` of the file or before.
+    /// Whether there are more than `allowed`. A share is one of the whole file, which is known `at_end`: damaged lines
+    /// come together. Before, only a file that is damaged for the most part has too many.
     pub(crate) fn exceeds(&self, allowed: BadLines, at_end: bool) -> bool {
         match allowed {
             BadLines::Count(count) => self.damaged > count,
             BadLines::Share(share) => {
-                (at_end || self.damaged > ENOUGH) && self.damaged as f64 > share * self.lines as f64
+                let share = if at_end { share } else { share.max(0.5) };
+                (at_end || self.lines >= ENOUGH) && self.damaged as f64 > share * self.lines as f64
             }
         }
     }
@@ -132,13 +143,16 @@ mod tests {
         check("0", Ok(BadLines::STRICT));
         check("20", Ok(BadLines::Count(20)));
         check("5%", Ok(BadLines::Share(0.05)));
+        for shown in ["0", "20", "5%", "0.1%", "100%"] {
+            assert_eq!(shown.parse::<BadLines>().map(|limit| limit.to_string()).as_deref(), Ok(shown));
+        }
         for wrong in ["", "%", "-1", "101%", "many", "NaN%"] {
             assert!(wrong.parse::<BadLines>().is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn a_share_is_judged_at_the_end_or_once_it_means_something() {
+    fn a_share_is_judged_at_the_end_or_when_hardly_a_line_can_be_read() {
         let check = |lines, damaged, at_end, expected| {
             let report = DamageReport { lines, damaged, first: Vec::new() };
             assert_eq!(report.exceeds(BadLines::Share(0.1), at_end), expected, "{damaged} of {lines}");
@@ -146,8 +160,11 @@ mod tests {
         check(1, 1, false, false);
         check(1, 1, true, true);
         check(100, 10, true, false);
-        check(101, 101, false, true);
-        check(2_000, 101, false, false);
+        check(600, 501, false, false);
+        check(10_001, 501, true, false);
+        check(10_001, 1_001, true, true);
+        check(10_000, 4_000, false, false);
+        check(10_000, 9_000, false, true);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::damage::DamageReport;
+use crate::damage::{BadLines, DamageReport};
 
 /// Why a trace could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -77,10 +77,12 @@ pub enum TraceError {
         reason: String,
     },
     /// More damaged lines than allowed.
-    #[error("{}: {report}", .path.display())]
+    #[error("{}: {report}\nmore are damaged than the {allowed} allowed (--bad-lines)", .path.display())]
     TooDamaged {
         /// The file.
         path: PathBuf,
+        /// How many may be.
+        allowed: BadLines,
         /// What is damaged.
         report: DamageReport,
     },

@@ -117,7 +117,8 @@ impl TraceFile {
     }
 
     fn too_damaged(&self) -> TraceError {
-        TraceError::TooDamaged { path: self.pieces.input().path().to_owned(), report: self.damage.clone() }
+        let path = self.pieces.input().path().to_owned();
+        TraceError::TooDamaged { path, allowed: self.bad_lines, report: self.damage.clone() }
     }
 
     /// What can be said of the part read.
