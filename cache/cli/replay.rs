@@ -40,7 +40,7 @@ pub(super) struct Replay {
     /// Replay all files as one trace, one after the other: a log that was rotated
     #[arg(long)]
     together: bool,
-    /// Policies, by name and with parameters like `s3-fifo(small=0.2)`; also infinite, belady and pfoo-l, which are bounds
+    /// Policies, by name and with parameters like `s3-fifo(small=0.2)`; also infinite and pfoo-l, which are bounds, and belady, a bound with --unit documents
     #[arg(long, value_name = "NAME,...")]
     policy: Vec<String>,
     /// Sizes: bytes like 64MiB (documents with --unit documents), or a share like 10% of all there is to store
@@ -73,7 +73,7 @@ pub(super) struct Replay {
     /// Replay this share of the documents in caches as much smaller, and state the error
     #[arg(long, value_name = "SHARE", value_parser = share, requires = "curve")]
     sample: Option<f64>,
-    /// Add rows of what no policy can beat
+    /// Add rows of what no policy can beat: infinite, and pfoo-l in bytes or belady in documents
     #[arg(long)]
     bounds: bool,
     /// Threads; all processors when not given

@@ -4,7 +4,7 @@ use super::csv::{Csv, ratio};
 use super::live::micros;
 use super::table::Table;
 use super::units::{bytes, count};
-use crate::replay::{Interval, Mark, Outcome, Reevaluate, Unit, What};
+use crate::replay::{Bound, Interval, Mark, Outcome, Reevaluate, Unit, What};
 
 /// The results as text: a row for each run, in their order.
 pub fn text(outcomes: &[Outcome]) -> String {
@@ -71,7 +71,7 @@ pub fn csv(outcomes: &[Outcome]) -> String {
         let bound =
             |of: fn(crate::replay::Intervals) -> f64| intervals.map(of).map_or_else(String::new, ratio);
         let more = [
-            what(outcome.what).to_owned(),
+            what(outcome).to_owned(),
             outcome.traffic.bytes.to_string(),
             outcome.traffic.hit_bytes.to_string(),
             outcome.not_admitted.to_string(),
@@ -120,16 +120,25 @@ pub(super) fn fields(outcome: &Outcome) -> [String; 10] {
 }
 
 /// The word for what a row is about.
-pub(super) const fn what(what: What) -> &'static str {
-    match what {
+pub(super) fn what(outcome: &Outcome) -> &'static str {
+    match outcome.what {
         What::Policy => "policy",
+        What::Bound if is_beatable(outcome) => "offline",
         What::Bound => "bound",
         What::Logged => "logged",
     }
 }
 
+/// Whether it knows the future, and yet policies that look at sizes may do better: Belady's rule where sizes differ.
+fn is_beatable(outcome: &Outcome) -> bool {
+    outcome.cell.unit == Unit::Bytes && outcome.cell.policy == Bound::Belady.as_str()
+}
+
 /// The policy with those it was switched to; in parentheses when it is a bound and no policy.
 pub(super) fn name(outcome: &Outcome) -> String {
+    if outcome.what == What::Bound && is_beatable(outcome) {
+        return format!("({}, no bound in bytes)", outcome.cell.policy);
+    }
     if outcome.what == What::Bound {
         return format!("({})", outcome.cell.policy);
     }
@@ -208,9 +217,21 @@ mod tests {
             &text(&[bound]),
             &[
                 "trace policy size requests hit ratio 95 % interval byte hit ratio 95 % interval from origins evictions",
-                "t (belady) 64.0 MiB 1,000 80.00 % - 40.00 % - 58.6 KiB -",
+                "t (belady, no bound in bytes) 64.0 MiB 1,000 80.00 % - 40.00 % - 58.6 KiB -",
             ],
         );
+    }
+
+    #[test]
+    fn beladys_rule_is_a_bound_only_where_documents_are_counted() {
+        let check = |policy: &str, unit, expected: [&str; 2]| {
+            let mut outcome = outcome(policy, 4096, 800);
+            (outcome.what, outcome.cell.unit) = (What::Bound, unit);
+            assert_eq!([name(&outcome).as_str(), what(&outcome)], expected);
+        };
+        check("belady", Unit::Bytes, ["(belady, no bound in bytes)", "offline"]);
+        check("belady", Unit::Documents, ["(belady)", "bound"]);
+        check("pfoo-l", Unit::Bytes, ["(pfoo-l)", "bound"]);
     }
 
     #[test]

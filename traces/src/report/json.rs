@@ -43,7 +43,7 @@ fn outcome(outcome: &Outcome) -> Value {
         "policy": outcome.cell.policy,
         "size": outcome.cell.size,
         "unit": outcome.cell.unit.as_str(),
-        "what": what(outcome.what),
+        "what": what(outcome),
         "traffic": traffic(outcome.traffic),
         "miss_ratio": outcome.miss_ratio(),
         "byte_miss_ratio": outcome.byte_miss_ratio(),
