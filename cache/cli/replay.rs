@@ -12,8 +12,8 @@ use cnn_core::policy::{AdmissionChoice, Spec};
 use cnn_replay::Trace;
 use cnn_replay::output::{Output, check_distinct};
 use cnn_replay::replay::{
-    Accounting, Bound, Clocked, Contender, Curve, Grid, Latency, Options, Outcome, Planned, Policy, Room,
-    RunError, Size, Sweep, Unit, What, curve, geometric, sweep,
+    Accounting, Bound, Clocked, Contender, Curve, Grid, Latency, MOKA, Options, Outcome, Planned, Policy,
+    Room, RunError, Size, Sweep, Unit, What, curve, geometric, sweep,
 };
 use cnn_replay::report::{self, Report, grid};
 
@@ -40,7 +40,7 @@ pub(super) struct Replay {
     /// Replay all files as one trace, one after the other: a log that was rotated
     #[arg(long)]
     together: bool,
-    /// Policies, by name and with parameters like `s3-fifo(small=0.2)`; also infinite and pfoo-l, which are bounds, and belady, a bound with --unit documents
+    /// Policies, by name and with parameters like `s3-fifo(small=0.2)`; moka, the crate; also infinite and pfoo-l, which are bounds, and belady, a bound with --unit documents
     #[arg(long, value_name = "NAME,...")]
     policy: Vec<String>,
     /// Sizes: bytes like 64MiB (documents with --unit documents), or a share like 10% of all there is to store
@@ -169,6 +169,7 @@ impl Replay {
         let mut contenders = Vec::new();
         for spec in asked.iter().flat_map(|list| Spec::split(list)).map(str::trim) {
             contenders.push(match Bound::find(spec) {
+                None if spec == MOKA => Contender::Moka,
                 Some(bound) => Contender::Bound(bound),
                 None => Contender::Policy(Policy::resolve(spec).map_err(|error| {
                     Failure::Said(format!("{error}; known: {}", super::policy_names().join(", ")))
@@ -337,7 +338,7 @@ impl Replay {
 fn policies(contenders: &[Contender]) -> impl Iterator<Item = &Policy> {
     contenders.iter().filter_map(|contender| match contender {
         Contender::Policy(policy) => Some(policy),
-        Contender::Bound(_) => None,
+        Contender::Moka | Contender::Bound(_) => None,
     })
 }
 

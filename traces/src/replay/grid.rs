@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::accounting::Size;
 use super::bounds::Bound;
 use super::logged::logged;
+use super::moka::moka;
 use super::observer::RunError;
 use super::outcome::{Outcome, Timing};
 use super::parallel::in_order;
@@ -18,6 +19,8 @@ use crate::live::clock;
 pub enum Contender {
     /// A policy.
     Policy(Policy),
+    /// The crate `moka`.
+    Moka,
     /// What none can beat.
     Bound(Bound),
 }
@@ -101,16 +104,16 @@ impl Grid<'_> {
         clocked: Clocked,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Outcome, RunError> {
-        let policy = match job.contender {
-            Contender::Policy(policy) => policy,
+        let began = (clocked == Clocked::Yes).then(clock::now);
+        let mut outcome = match job.contender {
+            Contender::Policy(policy) => run(job.trace, policy, job.size, self.options, progress)?,
+            Contender::Moka => moka(job.trace, job.size, self.options, progress)?,
             Contender::Bound(bound) => {
                 let outcome = bound.of(job.trace, job.size, self.options.accounting)?;
                 progress(job.trace.len());
                 return Ok(outcome);
             }
         };
-        let began = (clocked == Clocked::Yes).then(clock::now);
-        let mut outcome = run(job.trace, policy, job.size, self.options, progress)?;
         if let Some(began) = began {
             outcome.timing = Some(timing(job.trace, began)?);
         }
