@@ -12,9 +12,37 @@ const LINES: usize = 200;
 /// The least that will do: a log may begin with what its server said when it started.
 const LEAST: Likeness = 0.5;
 
+/// How files of other kinds begin, of which a reader of binary records, which have no such mark, could make something:
+/// executables, pictures, documents, archives, databases, recorded packets.
+const NO_TRACES: [&[u8]; 19] = [
+    b"\x7fELF",
+    b"\x89PNG",
+    b"GIF8",
+    b"\xff\xd8\xff",
+    b"RIFF",
+    b"%PDF-",
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"BZh",
+    b"7z\xbc\xaf\x27\x1c",
+    b"Rar!",
+    b"!<arch>",
+    b"\0asm",
+    b"MZ",
+    b"\xcf\xfa\xed\xfe",
+    b"SQLite format 3\0",
+    b"\xd4\xc3\xb2\xa1",
+    b"\x0a\x0d\x0d\x0a",
+    b"\0\0\0\x18ftyp",
+];
+
 pub(super) fn format(path: &Path, head: &[u8]) -> Result<&'static Format, TraceError> {
     if head.is_empty() {
         return Err(TraceError::Empty { path: path.to_owned() });
+    }
+    let unknown = || TraceError::UnknownFormat { path: path.to_owned(), known: known() };
+    if NO_TRACES.iter().any(|magic| head.starts_with(magic)) {
+        return Err(unknown());
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let (_, stem) = Packing::by_ending(&name);
@@ -31,8 +59,7 @@ pub(super) fn format(path: &Path, head: &[u8]) -> Result<&'static Format, TraceE
             best = Some((format, rank));
         }
     }
-    best.map(|(format, _)| format)
-        .ok_or_else(|| TraceError::UnknownFormat { path: path.to_owned(), known: known() })
+    best.map(|(format, _)| format).ok_or_else(unknown)
 }
 
 /// The share of the first lines that `reader` understands.

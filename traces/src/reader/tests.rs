@@ -50,3 +50,22 @@ fn what_is_of_no_format_is_not_guessed() {
     let error = Format::detect(Path::new("letter.txt"), b"Dear reader").err().unwrap().to_string();
     assert!(error.starts_with("cannot tell the format of letter.txt; name it: squid, "), "{error}");
 }
+
+#[test]
+fn files_of_other_kinds_are_no_traces() {
+    // Behind the mark what would otherwise pass for records.
+    let records: Vec<u8> = (0..400_u32)
+        .flat_map(|at| [&at.to_le_bytes()[..], &[0; 8], &[1, 0, 0, 0], &[0xff; 8]].concat())
+        .collect();
+    let detected = |head: &[u8]| Format::detect(Path::new("x"), head).ok().map(|format| format.name);
+    assert_eq!(detected(&records), Some("oracleGeneral"));
+    for magic in [
+        &b"\x7fELF\x02\x01\x01\0"[..],
+        b"\x89PNG\r\n\x1a\n",
+        b"%PDF-1.7",
+        b"PK\x03\x04",
+        b"SQLite format 3\0",
+    ] {
+        assert_eq!(detected(&[magic, &records[magic.len()..]].concat()), None, "{magic:?}");
+    }
+}
