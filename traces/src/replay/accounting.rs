@@ -117,25 +117,34 @@ impl FromStr for Size {
             let percent = number.parse::<f64>().ok().filter(|percent| *percent > 0.0 && *percent <= 1e6);
             return percent.map(Self::Percent).ok_or_else(bad);
         }
-        let digits = word.find(|at: char| !at.is_ascii_digit()).unwrap_or(word.len());
-        let number = word[..digits].parse::<u64>().map_err(|_| bad())?;
-        let factor = factor(&word[digits..]).ok_or_else(bad)?;
-        number.checked_mul(factor).filter(|&units| units > 0).map(Self::Units).ok_or_else(bad)
+        let word = word.trim();
+        let digits = word.find(|at: char| !at.is_ascii_digit() && at != '.').unwrap_or(word.len());
+        let (number, factor) = (&word[..digits], factor(word[digits..].trim_start()).ok_or_else(bad)?);
+        let units = match number.parse::<u64>() {
+            Ok(number) => number.checked_mul(factor),
+            // Less than 2^53 is exact to a unit, which is more than anybody writes with a fraction.
+            Err(_) if number.contains('.') => {
+                let units = number.parse::<f64>().ok().map(|number| number * factor as f64);
+                units.filter(|units| factor > 1 && *units < (1_u64 << 53) as f64).map(|units| units as u64)
+            }
+            Err(_) => None,
+        };
+        units.filter(|&units| units > 0).map(Self::Units).ok_or_else(bad)
     }
 }
 
-/// What a unit of bytes stands for: powers of 1024 with an `i`, and without a `B`; of 1000 otherwise.
+/// What a unit of bytes, in whatever case, stands for: powers of 1024 with an `i`, and without a `B`; of 1000 otherwise.
 fn factor(suffix: &str) -> Option<u64> {
-    Some(match suffix {
-        "" | "B" => 1,
-        "kB" | "KB" => 1000,
-        "MB" => 1000 * 1000,
-        "GB" => 1000 * 1000 * 1000,
-        "TB" => 1000 * 1000 * 1000 * 1000,
-        "K" | "KiB" => 1 << 10,
-        "M" | "MiB" => 1 << 20,
-        "G" | "GiB" => 1 << 30,
-        "T" | "TiB" => 1 << 40,
+    Some(match suffix.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1000,
+        "mb" => 1000 * 1000,
+        "gb" => 1000 * 1000 * 1000,
+        "tb" => 1000 * 1000 * 1000 * 1000,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
         _ => return None,
     })
 }
@@ -157,7 +166,12 @@ mod tests {
         check("64M", Some(Size::Units(64 << 20)));
         check("2GB", Some(Size::Units(2_000_000_000)));
         check("5000", Some(Size::Units(5000)));
-        for bad in ["", "%", "0", "0%", "-1%", "NaN%", "12Q", "MiB", "1.5MiB", "99999999999TiB"] {
+        check("1.5MiB", Some(Size::Units(3 << 19)));
+        check("10mb", Some(Size::Units(10_000_000)));
+        check(" 10 MiB", Some(Size::Units(10 << 20)));
+        for bad in
+            ["", "%", "0", "0%", "-1%", "NaN%", "12Q", "MiB", "1.5", "1.2.3MiB", ".MiB", "99999999999TiB"]
+        {
             check(bad, None);
         }
     }
