@@ -106,6 +106,40 @@ fn check_refused(words: &[&str], expected: &str) {
 }
 
 #[test]
+fn what_was_there_stays_when_nothing_can_be_replayed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let kept = folder.path().join("kept.csv");
+    let name = kept.to_str().expect("text");
+    fs::write(&kept, "time,object,size\n").expect("a temporary folder can be written to");
+    check_refused(&["/no/such.log", "--csv", name], "cannot open /no/such.log");
+    check_refused(&[name, "--csv", name], "is to be read and to be written");
+    check_refused(&["x", "--csv", "-", "--json", "-"], "standard output is to be written twice");
+    check_refused(&[name], "there is no request to replay");
+    assert_eq!(fs::read_to_string(&kept).expect("it is there"), "time,object,size\n");
+}
+
+#[test]
+fn rows_of_one_policy_are_told_apart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let trace = trace(folder.path());
+    let copy = folder.path().join("made-up.csv.txt");
+    fs::copy(&trace, &copy).expect("a temporary folder can be written to");
+    let (trace, copy) = (trace.to_str().expect("text"), copy.to_str().expect("text"));
+    let words = [trace, "--format", "csv", "--policy", "lru,lru", "--size", "1%,1%", "--csv", "-"];
+    let more = [copy, "--switch", "50%:gdsf:flush", "--admission", "second-hit"];
+    let csv = replayed(&[&words[..], &more].concat());
+    let rows: Vec<&str> = csv.lines().skip(1).collect();
+    assert_eq!(rows.len(), 2, "{csv}");
+    assert!(rows[0].starts_with("made-up,lru,") && rows[1].starts_with("made-up (2),lru,"), "{csv}");
+    assert!(rows.iter().all(|row| row.ends_with(",10000:gdsf:flush,second-hit")), "{csv}");
+    let beyond = [trace, "--format", "csv", "--switch", "20000:gdsf"];
+    check_refused(&beyond, "after the last of the 20000 requests");
+    check_refused(&[trace, "--policy", "infinite", "--switch", "50%:gdsf"], "no policy to switch from");
+    check_refused(&[trace, "--admission", "nosuch"], "known: size-threshold, second-hit");
+    check_refused(&[trace, "--policy", "nosuch"], "infinite, belady, pfoo-l");
+}
+
+#[test]
 fn mistakes_are_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let trace = trace(folder.path());

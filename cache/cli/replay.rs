@@ -70,7 +70,7 @@ pub(super) struct Replay {
     /// Miss-ratio curves over sizes from a thousandth of all there is to store to all of it, or over --size
     #[arg(long, conflicts_with = "switch")]
     curve: bool,
-    /// Replay this share of the documents in caches as much smaller, and state the error
+    /// With --curve: replay this share of the documents, like 10% or 0.1, in caches as much smaller, and state the error
     #[arg(long, value_name = "SHARE", value_parser = share, requires = "curve")]
     sample: Option<f64>,
     /// Add rows of what no policy can beat: infinite, and pfoo-l in bytes or belady in documents
@@ -121,11 +121,14 @@ fn bytes(word: &str) -> Result<NonZeroU64, String> {
     }
 }
 
-/// A share like `1%`, as a fraction.
+/// A share like `1%` or 0.01, as a fraction.
 fn share(word: &str) -> Result<f64, String> {
     match word.parse() {
         Ok(Size::Percent(percent)) if percent <= 100.0 => Ok(percent / 100.0),
-        _ => Err("expected a share like 1%".to_owned()),
+        _ => match word.parse::<f64>() {
+            Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+            _ => Err("expected a share like 1% or 0.01".to_owned()),
+        },
     }
 }
 
@@ -141,6 +144,7 @@ impl Replay {
         // Before anything is replayed: it would be for nothing if they could not be written.
         let files = self.files()?;
         let traces = self.read()?;
+        self.check_switches(&traces, &contenders)?;
         let mut report = Report { command: command_line(words()), base: base(words()), ..Report::default() };
         if let (true, [trace]) = (self.live.live, traces.as_slice()) {
             let latency = self.options_for(trace, &options)?.latency;
@@ -172,20 +176,28 @@ impl Replay {
                 None if spec == MOKA => Contender::Moka,
                 Some(bound) => Contender::Bound(bound),
                 None => Contender::Policy(Policy::resolve(spec).map_err(|error| {
-                    Failure::Said(format!("{error}; known: {}", super::policy_names().join(", ")))
+                    let bounds = Bound::ALL.map(|bound| bound.as_str().into());
+                    let known = [super::policy_names(), bounds.to_vec()].concat();
+                    Failure::Said(format!("{error}; known: {}", known.join(", ")))
                 })?),
             });
         }
         if self.bounds || self.policy.is_empty() {
             contenders.extend(Bound::fitting(self.unit).iter().copied().map(Contender::Bound));
         }
-        Ok(contenders)
+        Ok(once_each(contenders, |contender| match contender {
+            Contender::Policy(policy) => policy.name().to_owned(),
+            Contender::Bound(bound) => bound.as_str().to_owned(),
+            Contender::Moka => MOKA.to_owned(),
+        }))
     }
 
     fn options(&self) -> Result<Options, Failure> {
         let admission = self.admission.as_deref().map(cnn_policies::admission::choose).transpose();
-        let admission: Option<AdmissionChoice> =
-            admission.map_err(|error| Failure::Said(error.to_string()))?;
+        let admission: Option<AdmissionChoice> = admission.map_err(|error| {
+            let known = cnn_policies::admission::registry().iter().map(|factory| (factory.manifest)().name);
+            Failure::Said(format!("{error}; known: {}", known.collect::<Vec<_>>().join(", ")))
+        })?;
         Ok(Options {
             accounting: Accounting {
                 unit: self.unit,
@@ -213,7 +225,40 @@ impl Replay {
 
     fn read(&self) -> Result<Vec<Trace>, Failure> {
         let each = if self.together { self.traces.len() } else { 1 };
-        self.traces.chunks(each).map(|paths| Ok(self.reading.prepare(paths)?.trace)).collect()
+        let mut traces = Vec::new();
+        for paths in self.traces.chunks(each) {
+            let mut trace = self.reading.prepare(paths)?.trace;
+            if trace.is_empty() {
+                let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+                return Err(Failure::Said(format!("{}: there is no request to replay", names.join(", "))));
+            }
+            let name = unused(trace.name(), &traces);
+            trace.rename(name);
+            traces.push(trace);
+        }
+        Ok(traces)
+    }
+
+    /// That every switch asked for takes place.
+    fn check_switches(&self, traces: &[Trace], contenders: &[Contender]) -> Result<(), Failure> {
+        if !self.switch.is_empty() && policies(contenders).next().is_none() {
+            return Err(Failure::Said(
+                "--switch: there is no policy to switch from; name one with --policy".to_owned(),
+            ));
+        }
+        for trace in traces {
+            for planned in &self.switch {
+                let at = planned.at.request(trace).map_err(|error| said(error.into()))?;
+                if at >= trace.len() {
+                    let (to, name) = (planned.to.name(), trace.name());
+                    return Err(Failure::Said(format!(
+                        "--switch to {to}: it would come after the last of the {} requests of {name}",
+                        trace.len()
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn threads(&self) -> usize {
@@ -242,7 +287,7 @@ impl Replay {
 
     fn sizes(&self, trace: &Trace) -> Vec<Size> {
         match self.size.is_empty() {
-            false => self.size.clone(),
+            false => once_each(self.size.clone(), |size| size.of(trace, self.unit).to_string()),
             true if self.curve => geometric(trace, self.unit).into_iter().map(Size::Units).collect(),
             true => SIZES.to_vec(),
         }
@@ -335,6 +380,20 @@ impl Replay {
     }
 }
 
+/// Each only once, where it comes first.
+fn once_each<T>(all: Vec<T>, key: impl Fn(&T) -> String) -> Vec<T> {
+    let mut seen = std::collections::HashSet::new();
+    all.into_iter().filter(|it| seen.insert(key(it))).collect()
+}
+
+/// A name that none of the traces has: the one wanted, or that with a number.
+fn unused(wanted: &str, traces: &[Trace]) -> String {
+    let is_unused = |name: &String| traces.iter().all(|trace| trace.name() != name);
+    let numbered = (2..=traces.len() + 1).map(|number| format!("{wanted} ({number})"));
+    // Of so many names at least one is not among so many traces.
+    std::iter::once(wanted.to_owned()).chain(numbered).find(is_unused).unwrap_or_else(|| wanted.to_owned())
+}
+
 fn policies(contenders: &[Contender]) -> impl Iterator<Item = &Policy> {
     contenders.iter().filter_map(|contender| match contender {
         Contender::Policy(policy) => Some(policy),
@@ -422,7 +481,7 @@ mod tests {
     #[test]
     fn blocks_and_shares_are_told_from_nonsense() {
         assert_eq!(bytes("4KiB"), Ok(NonZeroU64::new(4096).unwrap()));
-        assert_eq!(share("5%"), Ok(0.05));
+        assert_eq!((share("5%"), share("0.1")), (Ok(0.05), Ok(0.1)));
         assert!(["", "5%", "0", "x"].iter().all(|word| bytes(word).is_err()));
         assert!(["", "5", "0%", "101%"].iter().all(|word| share(word).is_err()));
     }

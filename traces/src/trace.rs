@@ -102,6 +102,11 @@ impl Trace {
         &self.name
     }
 
+    /// Gives it another name.
+    pub fn rename(&mut self, name: String) {
+        self.name = name;
+    }
+
     /// Requests.
     pub fn len(&self) -> u64 {
         self.len

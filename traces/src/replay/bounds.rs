@@ -77,7 +77,7 @@ impl Bound {
         let size = (self != Self::Infinite).then_some(size);
         let (policy, unit) = (self.as_str().to_owned(), accounting.unit);
         Ok(Outcome {
-            cell: Cell { trace: trace.name().to_owned(), policy, size, unit },
+            cell: Cell { trace: trace.name().to_owned(), policy, size, unit, admission: None },
             what: What::Bound,
             traffic,
             evictions,

@@ -60,4 +60,6 @@ pub struct Cell {
     pub size: Option<u64>,
     /// What the size is counted in.
     pub unit: Unit,
+    /// The admission policy that was asked before storing, as it was named; `None` where there was none.
+    pub admission: Option<String>,
 }

@@ -38,7 +38,13 @@ pub fn logged(trace: &Trace, unit: Unit, latency: Latency) -> std::io::Result<Op
         true
     })?;
     Ok(Some(Outcome {
-        cell: Cell { trace: trace.name().to_owned(), policy: name(trace).to_owned(), size: None, unit },
+        cell: Cell {
+            trace: trace.name().to_owned(),
+            policy: name(trace).to_owned(),
+            size: None,
+            unit,
+            admission: None,
+        },
         what: What::Logged,
         traffic,
         evictions: 0,

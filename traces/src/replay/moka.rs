@@ -62,7 +62,13 @@ pub fn moka(
     })?;
     let unit = options.accounting.unit;
     Ok(Outcome {
-        cell: Cell { trace: trace.name().to_owned(), policy: NAME.to_owned(), size: Some(size), unit },
+        cell: Cell {
+            trace: trace.name().to_owned(),
+            policy: NAME.to_owned(),
+            size: Some(size),
+            unit,
+            admission: None,
+        },
         what: What::Policy,
         traffic,
         evictions: evictions.load(Relaxed),

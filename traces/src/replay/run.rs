@@ -92,6 +92,7 @@ pub fn observed(
         policy: policy.name().to_owned(),
         size: Some(size),
         unit: options.accounting.unit,
+        admission: options.admission.as_ref().map(|admission| admission.manifest().name.into_owned()),
     };
     Ok(run.finish(cell))
 }

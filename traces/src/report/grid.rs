@@ -51,7 +51,7 @@ pub fn text(outcomes: &[Outcome]) -> String {
 /// The results as CSV. `seconds` is the time that the trace spans, so that the same command gives the same bytes; what a
 /// run took is in `wall_seconds` and `policy_ns`, empty unless runs were timed.
 pub fn csv(outcomes: &[Outcome]) -> String {
-    const MORE: [&str; 12] = [
+    const MORE: [&str; 14] = [
         "what",
         "bytes",
         "hit_bytes",
@@ -64,6 +64,8 @@ pub fn csv(outcomes: &[Outcome]) -> String {
         "p95_us",
         "wall_seconds",
         "policy_ns",
+        "switch",
+        "admission",
     ];
     let mut csv = Csv::new(&[&COLUMNS[..], &MORE].concat());
     for outcome in outcomes {
@@ -83,6 +85,8 @@ pub fn csv(outcomes: &[Outcome]) -> String {
             outcome.response.map_or_else(String::new, |response| response.p95_us.to_string()),
             outcome.timing.map_or_else(String::new, |timing| format!("{:.6}", timing.seconds)),
             outcome.timing.map_or_else(String::new, |timing| format!("{:.2}", timing.policy_ns)),
+            outcome.marks.iter().map(switch).collect::<Vec<_>>().join(" "),
+            outcome.cell.admission.clone().unwrap_or_default(),
         ];
         csv.row(fields(outcome).into_iter().chain(more));
     }
@@ -119,6 +123,17 @@ pub(super) fn fields(outcome: &Outcome) -> [String; 10] {
     ]
 }
 
+/// A switch as it is asked for on the command line, at its request.
+fn switch(mark: &Mark) -> String {
+    let carried = match mark.reevaluate {
+        None => "flush".to_owned(),
+        Some(Reevaluate::Count(number)) => number.to_string(),
+        Some(Reevaluate::Percent(share)) => format!("{share}%"),
+        Some(Reevaluate::All) => "all".to_owned(),
+    };
+    format!("{}:{}:{carried}", mark.at, mark.to)
+}
+
 /// The word for what a row is about.
 pub(super) fn what(outcome: &Outcome) -> &'static str {
     match outcome.what {
@@ -145,6 +160,9 @@ pub(super) fn name(outcome: &Outcome) -> String {
     let mut name = outcome.cell.policy.clone();
     for mark in &outcome.marks {
         name.push_str(&format!(", then {} ({})", mark.to, carried(mark)));
+    }
+    if let Some(admission) = &outcome.cell.admission {
+        name.push_str(&format!(", admission {admission}"));
     }
     name
 }
@@ -248,6 +266,16 @@ mod tests {
             lines[2].starts_with("t,\"a,b\",4096,bytes,1000,601,0.399000,0.600000,300,10.000000,"),
             "{csv}"
         );
-        assert!(lines[1].ends_with(",,") && lines[2].ends_with(",0.250000,17.50"), "{csv}");
+        assert!(lines[1].ends_with(",,,,") && lines[2].ends_with(",0.250000,17.50,,"), "{csv}");
+    }
+
+    #[test]
+    fn rows_of_one_policy_are_told_apart_by_switch_and_admission() {
+        let mut outcome = super::super::testing::switched(outcome("lru", 4096, 600));
+        outcome.cell.admission = Some("second-hit".to_owned());
+        let said = csv(std::slice::from_ref(&outcome));
+        assert!(said.lines().next().is_some_and(|heads| heads.ends_with(",switch,admission")), "{said}");
+        assert!(said.ends_with(",500:gdsf:20%,second-hit\n"), "{said}");
+        assert_eq!(name(&outcome), "lru, then gdsf (20 % re-evaluated), admission second-hit");
     }
 }

@@ -43,6 +43,7 @@ fn outcome(outcome: &Outcome) -> Value {
         "policy": outcome.cell.policy,
         "size": outcome.cell.size,
         "unit": outcome.cell.unit.as_str(),
+        "admission": outcome.cell.admission,
         "what": what(outcome),
         "traffic": traffic(outcome.traffic),
         "miss_ratio": outcome.miss_ratio(),

@@ -21,7 +21,13 @@ pub(super) fn outcome(policy: &str, size: u64, hits: u64) -> Outcome {
         }
     });
     Outcome {
-        cell: Cell { trace: "t".to_owned(), policy: policy.to_owned(), size: Some(size), unit: Unit::Bytes },
+        cell: Cell {
+            trace: "t".to_owned(),
+            policy: policy.to_owned(),
+            size: Some(size),
+            unit: Unit::Bytes,
+            admission: None,
+        },
         what: What::Policy,
         traffic: Traffic { requests: 1000, hits, bytes: 100_000, hit_bytes: 40_000 },
         evictions: 300,
