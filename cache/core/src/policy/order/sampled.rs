@@ -113,12 +113,18 @@ impl Order for Sampled {
     }
 
     fn rank(&self, context: &Context<'_>, slot: Slot) -> Option<Rank> {
-        if self.positions.get(slot as usize) == 0 {
+        let position = self.positions.get(slot as usize) as usize;
+        if position == 0 {
             return None;
         }
         let score = ordered_bits(self.score(context, slot).value);
         let sample = self.spread(context, RANK_SAMPLE);
-        let below = sample.iter().filter(|other| ordered_bits(other.value) < score).count();
+        // Of equals the one that lies first goes first, as in the line and for a victim.
+        let goes_before = |other: &&Victim| {
+            let before = ordered_bits(other.value).cmp(&score);
+            before.then(self.positions.get(other.slot as usize).cmp(&(position as u32))).is_lt()
+        };
+        let below = sample.iter().filter(goes_before).count();
         let precision = if sample.len() == self.held { Precision::Exact } else { Precision::Estimate };
         Some(Rank { before: below * self.held / sample.len(), precision, nearest: Vec::new() })
     }
