@@ -18,10 +18,8 @@ use cnn_core::policy::{Event, Factory, Goal, HitEvents, Kind, Manifest, Replacem
 use crate::ghosts::Ghosts;
 use crate::queues::{Discipline, Queued, Queues};
 
-pub(crate) const FACTORY: Factory = Factory {
-    manifest,
-    build: |capacity, _| Replacement::Hooks(Box::new(Queued(Arc::new(capacity)))),
-};
+pub(crate) const FACTORY: Factory =
+    Factory { manifest, build: |capacity, _| Replacement::Hooks(Box::new(Queued(Arc::new(capacity)))) };
 
 const ONCE: usize = 0;
 const AGAIN: usize = 1;
@@ -85,8 +83,9 @@ impl Arc {
         self.once_ghosts.trim(count_max);
         self.again_ghosts.trim(count_max);
         let (once, again) = (self.queues.bytes(ONCE), self.queues.bytes(AGAIN));
-        while once.saturating_add(self.once_ghosts.bytes()) > self.capacity && self.once_ghosts.forget_oldest() {
-        }
+        while once.saturating_add(self.once_ghosts.bytes()) > self.capacity
+            && self.once_ghosts.forget_oldest()
+        {}
         let all = |it: &Self| {
             once.saturating_add(again)
                 .saturating_add(it.once_ghosts.bytes())

@@ -22,10 +22,8 @@ use crate::ghosts::Ghosts;
 use crate::queues::{Discipline, Queued, Queues};
 use crate::sketch::spread;
 
-pub(crate) const FACTORY: Factory = Factory {
-    manifest,
-    build: |capacity, _| Replacement::Hooks(Box::new(Queued(Cacheus::new(capacity)))),
-};
+pub(crate) const FACTORY: Factory =
+    Factory { manifest, build: |capacity, _| Replacement::Hooks(Box::new(Queued(Cacheus::new(capacity)))) };
 
 const REUSED: usize = 0;
 const QUEUE: usize = 1;
@@ -50,7 +48,9 @@ const PATIENCE: u32 = 10;
 fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("cacheus"),
-        summary: Cow::Borrowed("by a scan-resistant or a churn-resistant expert, as regret tells; adapts by itself"),
+        summary: Cow::Borrowed(
+            "by a scan-resistant or a churn-resistant expert, as regret tells; adapts by itself",
+        ),
         paper: Cow::Borrowed(
             "Rodriguez, Yusuf, Lyons, Paz, Rangaswami, Liu, Zhao, Narasimhan, \"Learning cache replacement with \
              CACHEUS\", FAST 2021",
@@ -406,7 +406,8 @@ mod tests {
 
     #[test]
     fn the_learning_rate_follows_the_hit_ratio() {
-        let mut rate = LearningRate { rate: 0.1, change: 0.05, ratio: 0.5, period: 100, ..LearningRate::new() };
+        let mut rate =
+            LearningRate { rate: 0.1, change: 0.05, ratio: 0.5, period: 100, ..LearningRate::new() };
         let mut period = |hits: u64| {
             (rate.requests, rate.hits) = (100, hits);
             rate.end_period();

@@ -22,9 +22,7 @@ const PARAMETERS: &[Parameter] = &[Parameter::whole("bits", 1, 1, 8, "bits of th
 fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("clock"),
-        summary: Cow::Borrowed(
-            "oldest not used since it last came by first; LRU's hits at the cost of FIFO",
-        ),
+        summary: Cow::Borrowed("oldest not used since it last came by first; LRU's hits at the cost of FIFO"),
         paper: Cow::Borrowed(
             "Corbató, \"A paging experiment with the Multics system\", In Honor of P. M. Morse, MIT Press, 1969",
         ),

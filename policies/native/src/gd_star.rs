@@ -38,7 +38,9 @@ const REQUESTS_MIN: f64 = 200.0;
 fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("gd-star"),
-        summary: Cow::Borrowed("as gdsf, weighing popularity by how clustered requests are; measures that itself"),
+        summary: Cow::Borrowed(
+            "as gdsf, weighing popularity by how clustered requests are; measures that itself",
+        ),
         paper: Cow::Borrowed(
             "Jin, Bestavros, \"GreedyDual* Web caching algorithm: exploiting the two sources of temporal locality in \
              Web request streams\", Computer Communications 24(2), 2001",

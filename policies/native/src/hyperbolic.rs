@@ -24,7 +24,9 @@ const PARAMETERS: &[Parameter] = &[
 fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("hyperbolic"),
-        summary: Cow::Borrowed("fewest uses per time in the cache first, of a sample; where popularity fades"),
+        summary: Cow::Borrowed(
+            "fewest uses per time in the cache first, of a sample; where popularity fades",
+        ),
         paper: Cow::Borrowed(
             "Blankstein, Sen, Freedman, \"Hyperbolic caching: flexible caching for web applications\", USENIX ATC 2017",
         ),

@@ -41,7 +41,9 @@ const BY_FREQUENCY: u32 = 2;
 fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("lecar"),
-        summary: Cow::Borrowed("least recent or least used first, as regret tells; adapts to shifts of popularity"),
+        summary: Cow::Borrowed(
+            "least recent or least used first, as regret tells; adapts to shifts of popularity",
+        ),
         paper: Cow::Borrowed(
             "Vietri, Rodriguez, Martinez, Lyons, Liu, Rangaswami, Zhao, Narasimhan, \"Driving cache replacement with \
              ML-based LeCaR\", HotStorage 2018",

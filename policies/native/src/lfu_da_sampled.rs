@@ -10,9 +10,7 @@ use crate::sampled::Sampled;
 
 pub(crate) const FACTORY: Factory = Factory {
     manifest,
-    build: |_, settings| {
-        Replacement::Score(Box::new(Sampled::new(GreedyDual::new(uses), settings)))
-    },
+    build: |_, settings| Replacement::Score(Box::new(Sampled::new(GreedyDual::new(uses), settings))),
 };
 
 const PARAMETERS: &[Parameter] =
@@ -46,7 +44,8 @@ mod tests {
         let context = Context { documents: &documents, now: Tick(0) };
         let mut tell = |kind: EventKind, slot, uses, flags| {
             let kind = kind as u8;
-            let event = Event { slot, kind, flags, mime: 0, reserved: 0, hash: 0, size: 4, fetch_us: 0, uses };
+            let event =
+                Event { slot, kind, flags, mime: 0, reserved: 0, hash: 0, size: 4, fetch_us: 0, uses };
             policy.on_event(&context, &event);
             policy.score(&context, slot, &Document::default())
         };

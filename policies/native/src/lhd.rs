@@ -26,7 +26,13 @@ pub(crate) const FACTORY: Factory = Factory {
 
 const PARAMETERS: &[Parameter] = &[
     Parameter::whole("sample", 32, 1, 255, "documents compared for one eviction"),
-    Parameter::whole("every", 1 << 20, 1_000, 1 << 30, "requests after which the densities are computed anew"),
+    Parameter::whole(
+        "every",
+        1 << 20,
+        1_000,
+        1 << 30,
+        "requests after which the densities are computed anew",
+    ),
 ];
 
 const CLASSES: usize = 16;
@@ -50,7 +56,9 @@ const EXPLORE_ROUNDS: u32 = 50;
 fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("lhd"),
-        summary: Cow::Borrowed("fewest hits expected per byte and time first, of a sample; learns, best on steady traffic"),
+        summary: Cow::Borrowed(
+            "fewest hits expected per byte and time first, of a sample; learns, best on steady traffic",
+        ),
         paper: Cow::Borrowed(
             "Beckmann, Chen, Cidon, \"LHD: Improving cache hit rate by maximizing hit density\", NSDI 2018",
         ),
@@ -77,8 +85,15 @@ struct Tag {
     is_offered: bool,
 }
 
-const NOTHING: Tag =
-    Tag { size: 0, touched: 0, hit_age: 0, hit_age_before: 0, place: 0, is_explorer: false, is_offered: false };
+const NOTHING: Tag = Tag {
+    size: 0,
+    touched: 0,
+    hit_age: 0,
+    hit_age_before: 0,
+    place: 0,
+    is_explorer: false,
+    is_offered: false,
+};
 
 /// What became of the documents of a class, by age.
 struct Class {

@@ -32,7 +32,13 @@ pub(crate) const FACTORY: Factory = Factory {
 };
 
 const PARAMETERS: &[Parameter] = &[
-    Parameter::real("hir", 0.01, 0.0, 0.9, "share of the capacity for documents not used twice in short time"),
+    Parameter::real(
+        "hir",
+        0.01,
+        0.0,
+        0.9,
+        "share of the capacity for documents not used twice in short time",
+    ),
     Parameter::real("ghosts", 1.0, 0.0, 8.0, "bytes remembered of what left, in capacities"),
 ];
 

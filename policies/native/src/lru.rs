@@ -12,7 +12,8 @@ use cnn_core::policy::{
 
 use crate::list::{self, Links, List};
 
-pub(crate) const FACTORY: Factory = Factory { manifest, build: |_, _| Replacement::Hooks(Box::new(Lru::new())) };
+pub(crate) const FACTORY: Factory =
+    Factory { manifest, build: |_, _| Replacement::Hooks(Box::new(Lru::new())) };
 
 fn manifest() -> Manifest {
     Manifest {

@@ -21,7 +21,9 @@ fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("lru-sampled"),
         summary: Cow::Borrowed("least recently used of a sample first; as lru, and hits cost nothing"),
-        paper: Cow::Borrowed("Psounis, Prabhakar, \"A randomized Web-cache replacement scheme\", INFOCOM 2001"),
+        paper: Cow::Borrowed(
+            "Psounis, Prabhakar, \"A randomized Web-cache replacement scheme\", INFOCOM 2001",
+        ),
         kind: Kind::Score,
         hit_events: HitEvents::Unneeded,
         goals: &[Goal::Hits, Goal::Bytes],

@@ -33,7 +33,9 @@ const PERIOD: u64 = 1 << 17;
 fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("lrv"),
-        summary: Cow::Borrowed("least likely asked for again first, by uses, age and size; learns the traffic"),
+        summary: Cow::Borrowed(
+            "least likely asked for again first, by uses, age and size; learns the traffic",
+        ),
         paper: Cow::Borrowed(
             "Rizzo, Vicisano, \"Replacement policies for a proxy cache\", IEEE/ACM Transactions on Networking 8(2), \
              2000",
@@ -116,7 +118,11 @@ impl Lrv {
     fn requested(&mut self) {
         self.requests += 1;
         if self.requests.is_multiple_of(PERIOD) {
-            self.came.iter_mut().chain(&mut self.again).chain(&mut self.times).for_each(|count| *count /= 2.0);
+            self.came
+                .iter_mut()
+                .chain(&mut self.again)
+                .chain(&mut self.times)
+                .for_each(|count| *count /= 2.0);
             self.repeats /= 2.0;
         }
         if self.requests >= self.stale_after {

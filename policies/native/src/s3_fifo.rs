@@ -41,7 +41,13 @@ pub(crate) const FACTORY: Factory = Factory {
 const PARAMETERS: &[Parameter] = &[
     Parameter::real("small", 0.1, 0.0, 1.0, "share of the capacity of the small queue"),
     Parameter::real("ghosts", 0.9, 0.0, 8.0, "bytes remembered of what left it, in capacities"),
-    Parameter::real("skip", 0.0, 0.0, 1.0, "share of the small queue, its newest, in which uses do not count"),
+    Parameter::real(
+        "skip",
+        0.0,
+        0.0,
+        1.0,
+        "share of the small queue, its newest, in which uses do not count",
+    ),
     Parameter::whole("promote", 2, 1, 3, "uses that take a document from the small queue to the main one"),
     Parameter::whole("recall", 0, 0, 3, "times a document must have come back before, to go to main at once"),
 ];

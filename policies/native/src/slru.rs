@@ -18,7 +18,8 @@ pub(crate) const FACTORY: Factory = Factory {
     },
 };
 
-pub(crate) const PARAMETERS: &[Parameter] = &[Parameter::whole("segments", 4, 2, 16, "segments of equal size")];
+pub(crate) const PARAMETERS: &[Parameter] =
+    &[Parameter::whole("segments", 4, 2, 16, "segments of equal size")];
 
 fn manifest() -> Manifest {
     Manifest {

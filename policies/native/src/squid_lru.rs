@@ -15,7 +15,9 @@ fn manifest() -> Manifest {
     Manifest {
         name: Cow::Borrowed("squid-lru"),
         summary: Cow::Borrowed("Squid's heap LRU, to compare with a Squid"),
-        paper: Cow::Borrowed("Squid 5, src/repl/heap/store_heap_replacement.cc; Dilley, Arlitt, \"Improving proxy cache performance: analysis of three replacement policies\", IEEE Internet Computing 3(6), 1999"),
+        paper: Cow::Borrowed(
+            "Squid 5, src/repl/heap/store_heap_replacement.cc; Dilley, Arlitt, \"Improving proxy cache performance: analysis of three replacement policies\", IEEE Internet Computing 3(6), 1999",
+        ),
         kind: Kind::Key,
         hit_events: HitEvents::Needed,
         goals: &[Goal::Hits, Goal::Bytes],

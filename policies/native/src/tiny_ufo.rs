@@ -16,10 +16,8 @@ use crate::list::{NONE, PAGE_SLOTS};
 use crate::queues::{Discipline, Queued, Queues};
 use crate::sketch::Sketch;
 
-pub(crate) const FACTORY: Factory = Factory {
-    manifest,
-    build: |capacity, _| Replacement::Hooks(Box::new(Queued(TinyUfo::new(capacity)))),
-};
+pub(crate) const FACTORY: Factory =
+    Factory { manifest, build: |capacity, _| Replacement::Hooks(Box::new(Queued(TinyUfo::new(capacity)))) };
 
 const SMALL: usize = 0;
 const MAIN: usize = 1;
@@ -159,7 +157,8 @@ impl Discipline for TinyUfo {
     /// Plays the evictions through on the side, all of them.
     fn rank(&self, visit: &mut dyn FnMut(Slot) -> bool) {
         let queue = |list| self.queues.iter(list).map(|slot| (slot, self.queues.count(slot)));
-        let (mut small, mut main): (VecDeque<_>, VecDeque<_>) = (queue(SMALL).collect(), queue(MAIN).collect());
+        let (mut small, mut main): (VecDeque<_>, VecDeque<_>) =
+            (queue(SMALL).collect(), queue(MAIN).collect());
         let mut small_bytes = self.queues.bytes(SMALL);
         let mut is_first = true;
         loop {
