@@ -27,10 +27,11 @@ pub(super) const SLEEP_MIN: Duration = Duration::from_millis(1);
 /// See [`SLEEP_MIN`].
 pub(super) const SLEEP_MAX: Duration = Duration::from_millis(100);
 
-/// Events per turn below which the sleep doubles and above which it halves.
-pub(super) const CALM_EVENTS: usize = 64;
+/// Events per turn below which the sleep doubles and above which it halves. A turn of some hundred events is worth its
+/// wake-up and is over before anybody waits for the processor; a worker's ring holds several.
+pub(super) const CALM_EVENTS: usize = 256;
 /// See [`CALM_EVENTS`].
-pub(super) const BUSY_EVENTS: usize = 512;
+pub(super) const BUSY_EVENTS: usize = 1024;
 
 /// Turns made before a question is answered, so that the answer knows of what happened before: 65,536 events.
 pub(super) const HEARING_TURNS_MAX: usize = 16;

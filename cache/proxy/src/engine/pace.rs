@@ -78,8 +78,8 @@ mod tests {
         let mut pace = Pace::new();
         assert_eq!(sleep_after(&mut pace, 0, 10), SLEEP_MAX);
         assert_eq!(sleep_after(&mut pace, 4096, 10), SLEEP_MIN);
-        let steady = sleep_after(&mut pace, 200, 10);
-        assert_eq!(sleep_after(&mut pace, 200, 10), steady);
+        let steady = sleep_after(&mut pace, 500, 10);
+        assert_eq!(sleep_after(&mut pace, 500, 10), steady);
     }
 
     #[test]
