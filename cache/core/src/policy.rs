@@ -90,6 +90,11 @@ pub trait KeyPolicy: Send {
 
     /// The document with the lowest key was evicted, and this was its key: GreedyDual's clock advances here.
     fn evicted(&mut self, _key: f64) {}
+
+    /// Whether the policy can still decide. One that cannot, a module that was stopped, is replaced by the one before.
+    fn is_fit(&self) -> bool {
+        true
+    }
 }
 
 /// A policy that scores a document at this moment; of a sample, the lowest score is evicted.
@@ -108,6 +113,11 @@ pub trait ScorePolicy: Send {
     /// Bytes the policy's own state takes.
     fn state_bytes(&self) -> usize {
         0
+    }
+
+    /// Whether the policy can still decide. One that cannot, a module that was stopped, is replaced by the one before.
+    fn is_fit(&self) -> bool {
+        true
     }
 }
 
@@ -135,6 +145,11 @@ pub trait HookPolicy: Send {
 
     /// Bytes the policy's own state takes.
     fn state_bytes(&self) -> usize;
+
+    /// Whether the policy can still decide. One that cannot, a module that was stopped, is replaced by the one before.
+    fn is_fit(&self) -> bool {
+        true
+    }
 }
 
 /// How to make a policy: what the registry of policies holds, one line each.

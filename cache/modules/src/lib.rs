@@ -18,6 +18,7 @@ mod host;
 mod manifest;
 mod script;
 mod sources;
+mod trial;
 mod wasm;
 
 pub use digest::Digest;
@@ -25,7 +26,8 @@ pub use health::{Health, Report};
 pub use host::{Built, Host, LoadError, Metering, Origin, Wasm};
 pub use manifest::{EventTime, ManifestError, ModuleManifest, Role};
 pub use script::{Script, ScriptError};
-pub use sources::{Source, SourceError, open_script};
+pub use sources::{Source, SourceError, is_path, open_script};
+pub use trial::Trial;
 pub use wasm::cache::{CacheError, CodeCache};
 pub use wasm::guest::InstantiateError;
 pub use wasm::verify::{Rejected, Verified, Wanted, verify};

@@ -157,9 +157,11 @@ impl Source {
     }
 }
 
-/// Whether a word is the path of a file, and not the name of a policy: names have neither a `/` nor an ending.
-fn is_path(word: &str) -> bool {
-    word.contains('/') || Path::new(word).extension().is_some()
+/// Whether a word is the path of a file, and not the name of a policy, which has neither a `/` nor an ending, whatever
+/// its parameters have.
+pub fn is_path(spec: &str) -> bool {
+    let name = spec.split('(').next().unwrap_or_default();
+    name.contains('/') || Path::new(name).extension().is_some()
 }
 
 /// Reads no more than a module may have, and a byte that tells that there is more.

@@ -6,7 +6,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use cnn_core::policy::{Audit, Board, Document, Executor, Inline, Picker, Prepared, Removal, Settings};
+use cnn_core::policy::{
+    Audit, Board, Budget, Document, Executor, Inline, Picker, Prepared, Removal, Settings,
+};
 use cnn_core::time::{Tick, UnixSecs};
 use cnn_modules::{Host, InstantiateError, LoadError, Metering, Report, Wasm, limits, verify};
 
@@ -82,7 +84,10 @@ fn serve(host: &Host, bytes: &[u8]) -> Report {
     inline.settle();
     inline.with(|executor| executor.audit(Audit::Books)).unwrap();
     let _ = (inline.with(|executor| executor.worst(SLOTS)), fallbacks);
-    built.health.report()
+    let report = built.health.report();
+    let is_unfit = inline.with(|executor| executor.turn(Tick(400), Budget::UNBOUNDED).is_unfit);
+    assert!(is_unfit || !report.is_silenced, "who is stopped does not go on deciding");
+    report
 }
 
 /// A module that is called and does wrong: it is told why, and is not called for ever.

@@ -79,7 +79,8 @@ pub struct Turn {
     pub is_pressed: bool,
     /// Whether documents are left in draining orders.
     pub is_draining: bool,
-    /// Whether the deciding policy keeps returning wrong victims and should be rolled back.
+    /// Whether the deciding policy keeps returning wrong victims, or says itself that it cannot decide, and should be
+    /// rolled back.
     pub is_unfit: bool,
 }
 

@@ -70,6 +70,9 @@ pub(super) trait Order: Send {
 
     /// Bytes its state takes, the policy's included where it is known.
     fn state_bytes(&self) -> usize;
+
+    /// Whether its policy can still decide.
+    fn is_fit(&self) -> bool;
 }
 
 /// An empty order for a policy, for slots below `slots_max`.

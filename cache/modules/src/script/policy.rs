@@ -56,11 +56,19 @@ impl KeyPolicy for Scripted {
             self.aging = key;
         }
     }
+
+    fn is_fit(&self) -> bool {
+        !self.is_silenced.load(Relaxed)
+    }
 }
 
 impl ScorePolicy for Scripted {
     /// Without an answer the longest unused scores lowest, as for the engine's own fallback.
     fn score(&self, context: &Context<'_>, _slot: Slot, document: &Document) -> f64 {
         self.value(*document, context).unwrap_or_else(|| -(context.now.since(document.last_used) as f64))
+    }
+
+    fn is_fit(&self) -> bool {
+        !self.is_silenced.load(Relaxed)
     }
 }

@@ -193,6 +193,11 @@ impl Guest {
         self.memory.data(&self.store).get(room.address..room.address + bytes).unwrap_or_default()
     }
 
+    /// Whether it is still called.
+    pub(crate) const fn is_fit(&self) -> bool {
+        !self.is_silenced
+    }
+
     /// Bytes of its memory now.
     pub(crate) fn memory_bytes(&self) -> usize {
         let bytes = self.memory.data_size(&self.store);

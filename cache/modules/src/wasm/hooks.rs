@@ -128,4 +128,8 @@ impl HookPolicy for Hooks {
     fn state_bytes(&self) -> usize {
         self.0.borrow().guest.memory_bytes() + BATCH_EVENTS_MAX * EVENT_BYTES
     }
+
+    fn is_fit(&self) -> bool {
+        self.0.borrow().guest.is_fit()
+    }
 }

@@ -37,4 +37,12 @@ impl KeyPolicy for Key {
             self.guest.call(evicted, key);
         }
     }
+
+    fn state_bytes(&self) -> usize {
+        self.guest.memory_bytes()
+    }
+
+    fn is_fit(&self) -> bool {
+        self.guest.is_fit()
+    }
 }

@@ -92,6 +92,14 @@ impl ScorePolicy for Score {
     fn on_event(&mut self, context: &Context<'_>, event: &Event) {
         self.0.get_mut().tell(context.now, event);
     }
+
+    fn state_bytes(&self) -> usize {
+        self.0.borrow().guest.memory_bytes()
+    }
+
+    fn is_fit(&self) -> bool {
+        self.0.borrow().guest.is_fit()
+    }
 }
 
 /// A document as the contract lays it out.

@@ -163,7 +163,7 @@ impl Executor {
     }
 
     pub(super) fn is_unfit(&self) -> bool {
-        self.deciding.faults >= FAULTS_MAX
+        self.deciding.faults >= FAULTS_MAX || !self.deciding.order.is_fit()
     }
 
     /// Documents the executor knows of.

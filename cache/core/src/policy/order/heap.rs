@@ -284,6 +284,10 @@ impl Order for Heap {
     fn state_bytes(&self) -> usize {
         self.entries.bytes() + self.positions.bytes() + self.policy.state_bytes()
     }
+
+    fn is_fit(&self) -> bool {
+        self.policy.is_fit()
+    }
 }
 
 /// The least of four siblings and its place among them.

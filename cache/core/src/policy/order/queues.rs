@@ -65,4 +65,8 @@ impl Order for Queues {
     fn state_bytes(&self) -> usize {
         self.policy.state_bytes()
     }
+
+    fn is_fit(&self) -> bool {
+        self.policy.is_fit()
+    }
 }

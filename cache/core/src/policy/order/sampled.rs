@@ -132,6 +132,10 @@ impl Order for Sampled {
     fn state_bytes(&self) -> usize {
         self.residents.bytes() + self.positions.bytes() + self.policy.state_bytes()
     }
+
+    fn is_fit(&self) -> bool {
+        self.policy.is_fit()
+    }
 }
 
 /// The first of the lowest scores.
