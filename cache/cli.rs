@@ -7,6 +7,7 @@ mod admin;
 mod completions;
 mod config;
 mod explain;
+mod module;
 mod policy;
 mod purge;
 mod replay;
@@ -43,6 +44,8 @@ enum Verb {
     Top(top::Top),
     #[command(subcommand)]
     Policy(policy::Policy),
+    #[command(subcommand)]
+    Module(module::Module),
     Purge(purge::Purge),
     Explain(explain::Explain),
     Replay(Box<replay::Replay>),
@@ -60,6 +63,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Status(status) => status.run(),
         Verb::Top(top) => top.run(),
         Verb::Policy(policy) => policy.run(),
+        Verb::Module(module) => module.run(),
         Verb::Purge(purge) => purge.run(),
         Verb::Explain(explain) => explain.run(),
         Verb::Replay(replay) => replay.run(),

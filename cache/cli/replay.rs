@@ -3,12 +3,14 @@
 mod live;
 mod progress;
 
+use std::cell::LazyCell;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use clap::Args;
 use cnn_core::policy::{AdmissionChoice, Spec};
+use cnn_modules::{Host, Metering};
 use cnn_replay::Trace;
 use cnn_replay::output::{Output, check_distinct};
 use cnn_replay::replay::{
@@ -40,7 +42,7 @@ pub(super) struct Replay {
     /// Replay all files as one trace, one after the other: a log that was rotated
     #[arg(long)]
     together: bool,
-    /// Policies, by name and with parameters like `s3-fifo(small=0.2)`; moka, the crate; also infinite and pfoo-l, which are bounds, and belady, a bound with --unit documents
+    /// Policies, by name or file and with parameters like `s3-fifo(small=0.2)`; moka, the crate; also infinite and pfoo-l, which are bounds, and belady, a bound with --unit documents
     #[arg(long, value_name = "NAME,...")]
     policy: Vec<String>,
     /// Sizes: bytes like 64MiB (documents with --unit documents), or a share like 10% of all there is to store
@@ -171,10 +173,19 @@ impl Replay {
     fn contenders(&self) -> Result<Vec<Contender>, Failure> {
         let asked = if self.policy.is_empty() { vec![POLICIES.to_owned()] } else { self.policy.clone() };
         let mut contenders = Vec::new();
+        // Counts instructions, so that modules decide alike on any machine.
+        let modules = LazyCell::new(|| Host::new(Metering::Fuel, None));
         for spec in asked.iter().flat_map(|list| Spec::split(list)).map(str::trim) {
             contenders.push(match Bound::find(spec) {
                 None if spec == MOKA => Contender::Moka,
                 Some(bound) => Contender::Bound(bound),
+                None if cnn_modules::is_file(spec) => {
+                    let host = modules.as_ref().map_err(|error| Failure::Said(error.to_string()))?;
+                    let source = host.source(spec).map_err(|error| Failure::Said(error.to_string()))?;
+                    Contender::Policy(Policy::new(spec, move |capacity, slots_max| {
+                        source.prepare(capacity, slots_max).map(|(prepared, _)| prepared)
+                    }))
+                }
                 None => Contender::Policy(Policy::resolve(spec).map_err(|error| {
                     let bounds = Bound::ALL.map(|bound| bound.as_str().into());
                     let known = [super::policy_names(), bounds.to_vec()].concat();

@@ -1,5 +1,6 @@
 //! `cnn policy use`, `cnn policy rollback` and `cnn policy watch`: a switch, and how far it has come.
 
+use std::borrow::Cow;
 use std::thread;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  cnn policy use gdsf --reevaluate 20%\n  cnn policy use 's3-fifo(small=0.2)'\n  cnn policy use lru --reevaluate all"
+    after_help = "Examples:\n  cnn policy use gdsf --reevaluate 20%\n  cnn policy use 's3-fifo(small=0.2)'\n  cnn policy use ./mine.rhai\n  cnn policy use lru --reevaluate all"
 )]
 pub(crate) struct Use {
     #[arg(value_name = "NAME", help = argument(Verb::PolicyUse, "name"))]
@@ -31,8 +32,17 @@ pub(crate) struct Use {
 impl Use {
     pub(super) fn run(self) -> Result<(), Failure> {
         let reevaluate = self.reevaluate.as_deref().map(|reevaluate| ("reevaluate", reevaluate));
-        let arguments: Vec<_> = [("name", self.name.as_str())].into_iter().chain(reevaluate).collect();
+        let name = whole(&self.name);
+        let arguments: Vec<_> = [("name", &*name)].into_iter().chain(reevaluate).collect();
         self.admin.show(Verb::PolicyUse, &arguments, render)
+    }
+}
+
+/// The name, or the whole path of the file: the proxy may run in another folder.
+fn whole(name: &str) -> Cow<'_, str> {
+    match std::path::absolute(name) {
+        Ok(path) if cnn_modules::is_file(name) => Cow::Owned(path.to_string_lossy().into_owned()),
+        _ => Cow::Borrowed(name),
     }
 }
 

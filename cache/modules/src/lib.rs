@@ -26,7 +26,7 @@ pub use health::{Health, Report};
 pub use host::{Built, Host, LoadError, Metering, Origin, Wasm};
 pub use manifest::{EventTime, ManifestError, ModuleManifest, Role};
 pub use script::{Script, ScriptError};
-pub use sources::{Source, SourceError, is_path, open_script};
+pub use sources::{Source, SourceError, is_file, open_script};
 pub use trial::Trial;
 pub use wasm::cache::{CacheError, CodeCache};
 pub use wasm::guest::InstantiateError;

@@ -77,7 +77,7 @@ impl Host {
     pub fn source(&self, spec: &str) -> Result<Source, SourceError> {
         let parsed = Spec::parse(spec)?;
         let name = parsed.to_string();
-        if !is_path(parsed.name) {
+        if !is_file(parsed.name) {
             return Ok(Source { name, form: Form::Native(Box::new(cnn_policies::choose(spec)?)) });
         }
         let path = Path::new(parsed.name);
@@ -159,7 +159,7 @@ impl Source {
 
 /// Whether a word is the path of a file, and not the name of a policy, which has neither a `/` nor an ending, whatever
 /// its parameters have.
-pub fn is_path(spec: &str) -> bool {
+pub fn is_file(spec: &str) -> bool {
     let name = spec.split('(').next().unwrap_or_default();
     name.contains('/') || Path::new(name).extension().is_some()
 }

@@ -13,8 +13,8 @@ mod runner;
 mod tests;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle, Thread};
 use std::{io, mem};
 
@@ -22,6 +22,7 @@ use cnn_core::policy::{
     Board, Cause, Choice, Executor, Factory, Line, Moment, PrepareError, Prepared, Rank, Reevaluate, SlotId,
     SpecError, Status, Switch, SwitchRefused, Traffic,
 };
+use cnn_modules::{Host, LoadError, Metering, SourceError};
 use parking_lot::Mutex;
 use thiserror::Error;
 
@@ -38,6 +39,18 @@ pub struct Surroundings {
     pub traffic: Box<dyn Fn() -> Traffic + Send + Sync>,
     /// The policies there are.
     pub policies: &'static [Factory],
+    /// Where modules and scripts are made policies; started when the first is used.
+    pub modules: Modules,
+}
+
+/// The module host, once a module has been asked for.
+#[derive(Default)]
+pub struct Modules(OnceLock<Result<Host, LoadError>>);
+
+impl Modules {
+    fn host(&self) -> Result<&Host, LoadError> {
+        self.0.get_or_init(|| Host::new(Metering::Deadline, None)).as_ref().map_err(Clone::clone)
+    }
 }
 
 /// Why the engine does not start.
@@ -60,6 +73,12 @@ pub enum UseError {
     /// It does not take what it was given.
     #[error(transparent)]
     Given(SpecError),
+    /// The file is no policy.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// There is no compiler for modules on this machine.
+    #[error(transparent)]
+    Host(#[from] LoadError),
     /// It cannot be prepared.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
@@ -254,8 +273,12 @@ impl Drop for Inner {
     }
 }
 
-/// Builds the policy that is written so: a name, and in parentheses what it is given.
+/// Builds the policy that is written so: a name or a file, and in parentheses what it is given.
 fn prepare(board: &Board, surroundings: &Surroundings, spec: &str) -> Result<Prepared, UseError> {
+    if cnn_modules::is_file(spec) {
+        let source = surroundings.modules.host()?.source(spec)?;
+        return Ok(source.prepare(surroundings.capacity, board.documents().slots_max())?.0);
+    }
     let choice = choose(surroundings, spec)?;
     Ok(Prepared::chosen(&choice, surroundings.capacity, board.documents().slots_max())?)
 }

@@ -18,7 +18,7 @@ use self::view::{Scrape, live, traffic};
 use crate::admin::{self, AdminServer};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::engine::{self, Engine, Surroundings};
+use crate::engine::{self, Engine, Modules, Surroundings};
 use crate::limits::LOG_CLOSE_MAX;
 use crate::listener;
 use crate::log::{AccessLog, LogSettings};
@@ -162,6 +162,7 @@ fn start_engine(shared: &Arc<Shared>) -> Result<Engine, StartError> {
         capacity: settings.config.memory.0,
         traffic: Box::new(move || traffic(&counting.metrics)),
         policies: cnn_policies::registry(),
+        modules: Modules::default(),
     };
     Ok(Engine::start(shared.repository.board().clone(), &settings.config.policy, surroundings)?)
 }

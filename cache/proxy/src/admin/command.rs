@@ -153,7 +153,7 @@ pub const COMMANDS: &[Command] = &[
                 value: "NAME",
                 is_option: false,
                 is_required: true,
-                help: "The policy that decides from now on",
+                help: "The policy that decides from now on: a name, or the file of a .wasm or .rhai",
             },
             REEVALUATE,
         ],

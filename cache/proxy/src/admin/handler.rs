@@ -1,6 +1,8 @@
 //! From a request's parts to a reply: route, gather arguments, ask the proxy, audit. No sockets here; `server.rs`
 //! brings the bytes and the deadlines.
 
+use std::path::Path;
+
 use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -127,7 +129,11 @@ fn perform(
         Verb::PolicyUse => {
             let spec = arguments.required("name")?;
             // What it is given is for whoever builds it to judge; a wrong name is told with the nearest one.
-            control.policy(bare(spec))?;
+            if !cnn_modules::is_file(spec) {
+                control.policy(bare(spec))?;
+            } else if !Path::new(bare(spec)).is_absolute() {
+                return Err(Refusal::argument("name", "expected the whole path of the file"));
+            }
             let reevaluate = arguments.reevaluate("reevaluate")?;
             Done::switched(&control.use_policy(spec, reevaluate, peer)?)
         }

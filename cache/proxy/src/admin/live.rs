@@ -208,7 +208,7 @@ impl From<UseError> for Refusal {
             UseError::Refused(SwitchRefused::Busy(_)) | UseError::Stopped(_) => Fault::Busy,
             UseError::Refused(SwitchRefused::NothingBefore) => Fault::Conflict,
             UseError::Given(_) => Fault::BadRequest,
-            UseError::Prepare(_) => Fault::Failed,
+            UseError::Prepare(_) | UseError::Source(_) | UseError::Host(_) => Fault::Failed,
         };
         Self::new(fault, error.to_string())
     }

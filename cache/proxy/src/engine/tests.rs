@@ -58,8 +58,13 @@ fn started(first: &str) -> (Arc<Board>, Engine) {
     let board = Arc::new(Board::new(2, 20_000, 64));
     let counted = Traffic { requests: 10, hits: 5, bytes: 100, hit_bytes: 20 };
     let traffic = Box::new(move || counted);
-    let surroundings =
-        Surroundings { clock: Clock::start(), capacity: 1 << 30, traffic, policies: policies() };
+    let surroundings = Surroundings {
+        clock: Clock::start(),
+        capacity: 1 << 30,
+        traffic,
+        policies: policies(),
+        modules: Modules::default(),
+    };
     let engine = Engine::start(Arc::clone(&board), first, surroundings).unwrap();
     (board, engine)
 }
@@ -149,8 +154,33 @@ fn what_cannot_be_used_changes_nothing() {
         capacity: 1,
         traffic: Box::new(Traffic::default),
         policies: policies(),
+        modules: Modules::default(),
     };
     assert!(matches!(Engine::start(board, "best", surroundings), Err(StartError::Policy(_))));
+}
+
+#[test]
+fn the_policy_of_a_file_decides_and_one_that_fails_is_rolled_back() {
+    let (board, engine) = started("lru");
+    let _: Vec<_> = (100..3100).map(|size| insert(&board, size)).collect();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    for (file, name) in
+        [("policies/guests/wasm/sieve.wasm", "wasm-sieve"), ("scripts/replacement/gdsf.rhai", "gdsf")]
+    {
+        engine.use_policy(&format!("{root}/{file}"), Reevaluate::All, "a test").unwrap();
+        assert_eq!(engine.status().unwrap().policy.name, name);
+        assert_eq!(board.take_victim().unwrap().picker, Picker::Policy);
+    }
+    let missing = engine.use_policy("./no-such.wasm", Reevaluate::All, "a test");
+    assert!(matches!(missing, Err(UseError::Source(_))));
+    // Right when it is tried, and wrong from then on.
+    let folder = tempfile::tempdir().unwrap();
+    let failing = folder.path().join("failing.rhai");
+    std::fs::write(&failing, "if doc.status == 0 { \"none\" } else { doc.size }").unwrap();
+    engine.use_policy(&failing.display().to_string(), Reevaluate::All, "a test").unwrap();
+    let _: Vec<_> = (3100..3200).map(|size| insert(&board, size)).collect();
+    until(&engine, |status| status.policy.name == "gdsf");
+    assert_eq!(engine.history().unwrap().last().unwrap().cause, Cause::Fault);
 }
 
 #[test]

@@ -1,0 +1,126 @@
+//! `cnn module new`: a folder with a policy that works, to be changed into another one, and a Makefile that builds and
+//! checks it. Every language begins with the same policy, so that they can be compared.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{Failure, print};
+
+/// Begin a policy: a folder with one that works, and `make test`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  cnn module new small-first --role replacement --lang rhai")]
+pub(super) struct New {
+    /// What the policy is to be called; the folder is made here
+    #[arg(value_name = "NAME", value_parser = name)]
+    name: String,
+    /// What it decides
+    #[arg(long, value_enum, default_value_t = Role::Replacement)]
+    role: Role,
+    /// What it is written in
+    #[arg(long, value_enum)]
+    lang: Language,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Role {
+    /// What goes when room is needed
+    Replacement,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Language {
+    Rust,
+    C,
+    Assemblyscript,
+    Rhai,
+}
+
+impl Language {
+    /// The files of a skeleton: ending, or whole name if it has a dot, and text.
+    fn files(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Rust => &[
+                ("rs", include_str!("skeleton/policy.rs.txt")),
+                ("Makefile", include_str!("skeleton/Makefile.rust")),
+            ],
+            Self::C => &[
+                ("c", include_str!("skeleton/policy.c.txt")),
+                ("Makefile", include_str!("skeleton/Makefile.c")),
+            ],
+            Self::Assemblyscript => &[
+                ("ts", include_str!("skeleton/policy.ts.txt")),
+                ("txt", include_str!("skeleton/policy.txt")),
+                ("manifest.mjs", include_str!("../../../policies/guests/assemblyscript/manifest.mjs")),
+                ("Makefile", include_str!("skeleton/Makefile.assemblyscript")),
+            ],
+            Self::Rhai => &[
+                ("rhai", include_str!("skeleton/policy.rhai.txt")),
+                ("Makefile", include_str!("skeleton/Makefile.rhai")),
+            ],
+        }
+    }
+}
+
+/// A name that a module may have.
+fn name(word: &str) -> Result<String, String> {
+    let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let begins = word.starts_with(|c: char| c.is_ascii_lowercase());
+    if begins && word.len() <= cnn_modules::limits::NAME_BYTES_MAX && word.chars().all(is_fit) {
+        Ok(word.to_owned())
+    } else {
+        Err("expected lower case letters, digits and -, beginning with a letter".to_owned())
+    }
+}
+
+impl New {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let Self { name, role: Role::Replacement, lang } = self;
+        let folder = PathBuf::from(&name);
+        fs::create_dir(&folder).map_err(|error| Failure::Said(format!("{name}: {error}")))?;
+        let mut text = String::new();
+        for (file, template) in lang.files() {
+            let file = match *file {
+                "Makefile" | "manifest.mjs" => (*file).to_owned(),
+                ending => format!("{name}.{ending}"),
+            };
+            fs::write(folder.join(&file), template.replace("NAME", &name))?;
+            text.push_str(&format!("{name}/{file}\n"));
+        }
+        print(&format!("{text}\ncd {name} && make test\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_skeleton_of_a_script_is_a_policy() {
+        let text = Language::Rhai.files()[0].1.replace("NAME", "mine");
+        let script =
+            cnn_modules::Script::compile(Path::new("mine.rhai"), &text).unwrap_or_else(|it| panic!("{it}"));
+        assert_eq!(script.manifest().policy.name, "mine");
+    }
+
+    #[test]
+    fn a_name_is_one_that_a_module_may_have() {
+        assert!(name("small-first2").is_ok());
+        for bad in ["", "Small", "a/b", "-a", "a.b", &"a".repeat(41)] {
+            assert!(name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_skeleton_keeps_the_placeholder() {
+        for language in Language::value_variants() {
+            for (file, text) in language.files() {
+                assert!(*file == "manifest.mjs" || text.contains("NAME"), "{file}");
+                assert!(!text.replace("NAME", "mine").contains("NAME"), "{file}");
+            }
+        }
+    }
+}
