@@ -11,7 +11,7 @@ use crate::cli::units::{bytes, count, micros};
 /// Say whether a .wasm or .rhai is a policy, what it says of itself, how it does in a dry run and what it takes
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  cnn module check scripts/replacement/hyperbolic.rhai")]
-pub(super) struct Check {
+pub(crate) struct Check {
     /// The file; with parameters like `mine.wasm(rounds=3)`, or the name of a built-in policy
     #[arg(value_name = "FILE")]
     file: String,

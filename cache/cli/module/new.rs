@@ -11,7 +11,7 @@ use super::{Failure, print};
 /// Begin a policy: a folder with one that works, and `make test`
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  cnn module new small-first --role replacement --lang rhai")]
-pub(super) struct New {
+pub(crate) struct New {
     /// What the policy is to be called; the folder is made here
     #[arg(value_name = "NAME", value_parser = name)]
     name: String,
