@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use cnn_core::policy::{
-    Context, Document, Event, Goal, HitEvents, HookPolicy, Kind, Manifest, Removal, Replacement, Slot,
+    Context, Document, Event, Goal, HitEvents, HookPolicy, Kind, Manifest, Picker, Removal, Replacement, Slot,
 };
 use cnn_core::time::Tick;
 
