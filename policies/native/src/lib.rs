@@ -31,6 +31,7 @@ macro_rules! policies {
 policies! {
     lru,
     fifo,
+    lfu,
     lfu_da,
     size,
     gds,
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn the_names_operators_rely_on_are_all_there() {
         let names: Vec<_> = registry().iter().map(|factory| (factory.manifest)().name).collect();
-        let expected = "lru fifo lfu-da size gds gds-packets gds-latency gdsf sieve s3-fifo clock slru s4lru 2q qd-lp arc lirs w-tinylfu tiny-ufo lru-k hyperbolic lhd lrv gd-star lecar cacheus lru-sampled lfu-da-sampled gdsf-sampled squid-lru squid-gdsf squid-lfuda";
+        let expected = "lru fifo lfu lfu-da size gds gds-packets gds-latency gdsf sieve s3-fifo clock slru s4lru 2q qd-lp arc lirs w-tinylfu tiny-ufo lru-k hyperbolic lhd lrv gd-star lecar cacheus lru-sampled lfu-da-sampled gdsf-sampled squid-lru squid-gdsf squid-lfuda";
         assert_eq!(names.join(" "), expected);
         assert!(names.iter().all(|name| find(name).is_some()));
         assert!(find("LRU").is_none());

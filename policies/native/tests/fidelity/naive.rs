@@ -39,6 +39,7 @@ pub(crate) fn cache(policy: &str, capacity: u64) -> Option<Box<dyn Cache>> {
         "squid-lru" => queued(true),
         "squid-gdsf" => scored(Aging::Last, true, |it, _| it.uses / it.size),
         "squid-lfuda" => scored(Aging::Last, true, |it, _| it.uses),
+        "lfu" => scored(Aging::None, true, |it, _| it.uses),
         "lfu-da" => scored(Aging::Highest, true, |it, _| it.uses),
         "size" => scored(Aging::None, false, |it, _| -it.size),
         "gds" => scored(Aging::Highest, true, |it, _| 1.0 / it.size),
