@@ -25,7 +25,7 @@ pub use board::{Board, Counts, Offer, Picker, Removal};
 pub use cnn_abi::{Event, EventKind, Flags, Goal, HitEvents, Kind};
 pub use direct::Direct;
 pub use documents::{Document, Documents, Mime, Slot, SlotId};
-pub use executor::{Audit, Budget, Draining, Executor, Line, Retired, Status, Turn};
+pub use executor::{Audit, Budget, Draining, Executor, Line, Retired, Status, Turn, Updated};
 pub use history::{Cause, Switch, Traffic};
 pub use inline::Inline;
 pub use order::{Precision, Rank};

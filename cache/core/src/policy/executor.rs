@@ -27,7 +27,7 @@ mod view;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use self::carry::{Reconciling, Reevaluation};
+use self::carry::{Named, Reconciling, Reevaluation};
 use self::offered::Offered;
 use self::owners::{INSTANCE_IDS, Owner, Owners};
 use self::picks::Pool;
@@ -38,6 +38,7 @@ use super::order::Order;
 use super::{Context, Event, EventKind, HitEvents, Manifest, Prepared, Slot, SlotId};
 use crate::time::{Tick, UnixSecs};
 
+pub use self::carry::Updated;
 pub use self::view::{Audit, Draining, Line, Status};
 
 /// How much one turn may do, in documents, since the core cannot measure time.
@@ -128,6 +129,7 @@ pub struct Executor {
     withdrawn: VecDeque<(Slot, u64)>,
     pool: Pool,
     pub(super) reevaluation: Reevaluation,
+    named: Named,
     /// How far reading the columns anew has come, when it is going on.
     reconciling: Option<Reconciling>,
     fallback: Fallback,
@@ -166,6 +168,7 @@ impl Executor {
             withdrawn: VecDeque::with_capacity(2 * board.pool_size()),
             pool,
             reevaluation: Reevaluation::default(),
+            named: Named::default(),
             reconciling: None,
             fallback: Fallback::default(),
             faults: 0,
@@ -277,10 +280,7 @@ impl Executor {
                     self.tell_picker(pick, event);
                 }
             }
-            Owner::Instance(id) => self.with_instance(id, |instance, context| {
-                instance.held -= 1;
-                instance.order.remove(context, event);
-            }),
+            Owner::Instance(id) => self.leave(id, event),
         }
         self.owners.pass(event.slot, Owner::Nobody);
     }
@@ -317,11 +317,7 @@ impl Executor {
             && self.owners.is_generation(event.slot, generation)
         {
             if id != self.deciding.id {
-                let gone = Event { kind: EventKind::Remove as u8, ..*event };
-                self.with_instance(id, |instance, context| {
-                    instance.held -= 1;
-                    instance.order.remove(context, &gone);
-                });
+                self.leave(id, &Event { kind: EventKind::Remove as u8, ..*event });
                 self.place(&Event { kind: EventKind::Import as u8, ..*event }, generation);
             }
             self.touch_deciding(event);
@@ -353,12 +349,17 @@ impl Executor {
                     self.tell_picker(pick, &event);
                 }
             }
-            Owner::Instance(id) => self.with_instance(id, |instance, context| {
-                instance.held -= 1;
-                instance.order.remove(context, &event);
-            }),
+            Owner::Instance(id) => self.leave(id, &event),
         }
         self.owners.pass(slot, Owner::Nobody);
+    }
+
+    /// Takes a document out of the order of the instance that holds it.
+    fn leave(&mut self, id: u8, gone: &Event) {
+        self.with_instance(id, |instance, context| {
+            instance.held -= 1;
+            instance.order.remove(context, gone);
+        });
     }
 
     /// Does something with the instance of a number, if there still is one.
@@ -417,6 +418,7 @@ impl Executor {
         self.offered = Offered::new(self.board.pool_size());
         self.withdrawn.clear();
         self.reevaluation = Reevaluation::default();
+        self.named = Named::default();
         self.hits.clear();
         self.read_columns_anew();
         self.deliver_hits();

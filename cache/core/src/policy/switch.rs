@@ -281,9 +281,9 @@ impl Executor {
         self.history.last_mut().handover_us = handover_us;
     }
 
-    /// Whether the re-evaluation asked for by the last switch is still going on.
+    /// Whether the re-evaluation asked for by the last switch, or by name, is still going on.
     pub fn is_reevaluating(&self) -> bool {
-        self.reevaluation.left > 0
+        self.reevaluation.left > 0 || self.is_updating()
     }
 
     /// The last switch, with what is known of it by now.

@@ -2,9 +2,11 @@
 //! columns alone when events were lost. Every step takes one document from where it is to the deciding order, worst
 //! first; none takes longer because there are many documents.
 
+use std::collections::VecDeque;
+
 use super::{Budget, Executor, Owner};
 use crate::policy::limits::{DRAINING_CROWDED, RECONCILE_ROWS};
-use crate::policy::{Context, EventKind, Slot};
+use crate::policy::{Context, EventKind, Slot, SlotId};
 
 /// A switch's re-evaluation: how many of the worst are to be carried, and how many have been.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,6 +19,24 @@ impl Reevaluation {
     pub(super) fn is_asked(&self) -> bool {
         self.left > 0
     }
+}
+
+/// Documents named one by one to be re-evaluated, and what became of those looked at so far.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    waiting: VecDeque<SlotId>,
+    updated: Updated,
+}
+
+/// What became of documents that were to be re-evaluated by name ([`Executor::update`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Updated {
+    /// Taken out of the order of a policy replaced, or withdrawn as its victims, and ordered by the deciding policy.
+    pub carried: usize,
+    /// In the deciding order already, and valued anew.
+    pub revalued: usize,
+    /// Not there any more, or put forward as a victim by the deciding policy: nothing was done.
+    pub passed_over: usize,
 }
 
 /// How far reading the columns anew has come.
@@ -52,7 +72,10 @@ impl Executor {
 
     /// One turn's share of the re-evaluation asked for, or else of the background's; returns the documents carried.
     pub(super) fn reevaluate(&mut self, budget: Budget) -> usize {
-        if self.reevaluation.is_asked() {
+        let named = self.update_named(budget.reevaluate);
+        if named > 0 || self.is_updating() {
+            named
+        } else if self.reevaluation.is_asked() {
             self.reevaluate_asked(budget.reevaluate)
         } else {
             let steps = (0..budget.background).map(|_| self.carry_in_background());
@@ -77,6 +100,66 @@ impl Executor {
             }
         }
         carried
+    }
+
+    /// Re-evaluates documents by the deciding policy, whatever order they are in. Done by the following turns, before
+    /// anything else is carried. Whoever is gone by then, or is another document in the same slot, is passed over.
+    pub fn update(&mut self, documents: impl IntoIterator<Item = SlotId>) {
+        if self.named.waiting.is_empty() {
+            self.named = Named::default();
+        }
+        self.named.waiting.extend(documents);
+    }
+
+    /// What became of the documents named since none was waiting.
+    pub fn updated_so_far(&self) -> Updated {
+        self.named.updated
+    }
+
+    pub(in crate::policy) fn is_updating(&self) -> bool {
+        !self.named.waiting.is_empty()
+    }
+
+    /// One turn's share of the documents named; returns how many were looked at.
+    fn update_named(&mut self, most: usize) -> usize {
+        let share = self.named.waiting.len().min(most);
+        for _ in 0..share {
+            let Some(id) = self.named.waiting.pop_front() else { break };
+            self.update_one(id);
+        }
+        share
+    }
+
+    fn update_one(&mut self, id: SlotId) {
+        let slot = id.slot;
+        let is_there = slot < self.board.slots_ever_used()
+            && self.board.documents().generation(slot) == id.generation
+            && self.is_known_document(slot);
+        let owner = if is_there { self.owners.of(slot) } else { Owner::Nobody };
+        let is_carried = match owner {
+            Owner::Nobody => false,
+            Owner::Offered => {
+                let withdrawn = self.withdrawn.iter().find(|(other, _)| *other == slot).copied();
+                withdrawn.is_some_and(|(slot, number)| self.carry_withdrawn(slot, number) == Step::Carried)
+            }
+            Owner::Instance(holder) if holder == self.deciding.id => {
+                let event = self.board.documents().event(slot, EventKind::Update, 0);
+                self.with_instance(holder, |instance, context| instance.order.touch(context, &event));
+                self.named.updated.revalued += 1;
+                return;
+            }
+            Owner::Instance(holder) => {
+                let gone = self.board.documents().event(slot, EventKind::Remove, 0);
+                self.leave(holder, &gone);
+                self.import(slot) == Step::Carried
+            }
+        };
+        if is_carried {
+            self.named.updated.carried += 1;
+            self.reevaluation.done += 1;
+        } else {
+            self.named.updated.passed_over += 1;
+        }
     }
 
     /// Carries whoever goes next: withdrawn offers, then the worst of the oldest draining order.

@@ -246,6 +246,105 @@ fn a_document_touched_while_its_order_drains_moves_to_the_new_order() {
     assert_eq!(rig.board.documents().get(8).size, 7);
 }
 
+/// Whoever is asked about last goes last.
+#[derive(Default)]
+struct Asked(u64);
+
+impl KeyPolicy for Asked {
+    fn key(&mut self, _context: &Context<'_>, _event: &Event) -> f64 {
+        self.0 += 1;
+        self.0 as f64
+    }
+}
+
+fn asked() -> Prepared {
+    prepared("asked", HitEvents::Unneeded, Replacement::Key(Box::<Asked>::default()))
+}
+
+const NO_PICKS: Budget = Budget { events: 4096, picks: 0, reevaluate: 30, background: 0 };
+
+impl Rig {
+    /// What becomes of documents named, in one turn.
+    fn update(&mut self, documents: &[SlotId]) -> Updated {
+        self.executor.update(documents.iter().copied());
+        self.turn_with(NO_PICKS);
+        self.executor.updated_so_far()
+    }
+}
+
+#[test]
+fn a_document_named_moves_from_an_old_order_to_the_deciding_one() {
+    let mut rig = Rig::new(fifo());
+    let ids = rig.fill(100);
+    rig.turn_with(NO_PICKS);
+    rig.switch(lru(), Reevaluate::Count(0));
+    let updated = rig.update(&[ids[70], ids[30]]);
+    assert_eq!(updated, Updated { carried: 2, ..Updated::default() });
+    assert_eq!((rig.executor.status().pending, rig.executor.last_switch().reevaluated), (98, 2));
+    // The rest of the old order goes first, as it was; then those by the new policy.
+    assert_eq!(rig.worst(100)[98..], [30, 70]);
+    assert_eq!(rig.executor.policy_of(ids[70]).unwrap().name, "lru");
+}
+
+#[test]
+fn a_document_named_in_the_deciding_order_is_valued_anew() {
+    let mut rig = Rig::new(asked());
+    let ids = rig.fill(20);
+    let updated = rig.update(&[ids[3], ids[5]]);
+    assert_eq!(updated, Updated { revalued: 2, ..Updated::default() });
+    assert_eq!(rig.worst(20)[17..], [19, 3, 5]);
+    assert_eq!(rig.executor.last_switch().reevaluated, 0);
+}
+
+#[test]
+fn documents_named_that_are_gone_or_offered_are_passed_over() {
+    let mut rig = Rig::new(asked());
+    let ids = rig.fill(200);
+    rig.turn();
+    rig.board.removed(ids[100], Removal::Gone);
+    rig.board.removed(ids[101], Removal::Gone);
+    assert_eq!(rig.insert(7).slot, 101);
+    let unheard = SlotId { slot: 150, generation: ids[150].generation + 1 };
+    let foreign = SlotId { slot: Slot::MAX, generation: 0 };
+    // The first of all is offered by the deciding policy: a decision made.
+    let updated = rig.update(&[ids[0], ids[100], ids[101], unheard, foreign]);
+    assert_eq!(updated, Updated { passed_over: 5, ..Updated::default() });
+    assert_eq!(rig.update(&[ids[150]]), Updated { revalued: 1, ..Updated::default() });
+}
+
+#[test]
+fn a_victim_of_the_policy_before_is_carried_when_it_is_named_before_its_turn() {
+    let mut rig = Rig::new(lru());
+    let ids = rig.fill(200);
+    assert_eq!(rig.turn().picks, 4);
+    let taken = rig.board.take_victim().unwrap();
+    rig.switch(asked(), Reevaluate::Count(0));
+    let updated = rig.update(&[taken.id, ids[2]]);
+    assert_eq!(updated, Updated { carried: 1, passed_over: 1, ..Updated::default() });
+    assert_eq!(rig.executor.policy_of(ids[2]).unwrap().name, "asked");
+    assert_eq!(rig.worst(200)[199], 2);
+    rig.board.give_back(taken);
+    rig.switch(size(), Reevaluate::All);
+    rig.turn_with(Budget::UNBOUNDED);
+    let status = rig.executor.status();
+    assert_eq!((status.documents, status.pending), (200, 0));
+}
+
+#[test]
+fn documents_named_are_done_in_shares_and_before_what_a_switch_asked_for() {
+    let mut rig = Rig::new(fifo());
+    let ids = rig.fill(100);
+    rig.turn_with(NO_PICKS);
+    rig.switch(lru(), Reevaluate::Count(10));
+    rig.executor.update(ids[50..].iter().copied());
+    let mut shares = Vec::new();
+    while rig.executor.is_reevaluating() {
+        shares.push((rig.turn_with(NO_PICKS).carried, rig.executor.updated_so_far().carried));
+    }
+    assert_eq!(shares, [(30, 30), (20, 50), (10, 50)]);
+    assert_eq!(rig.executor.last_switch().reevaluated, 60);
+}
+
 #[test]
 fn the_background_empties_old_orders() {
     let mut rig = Rig::new(lru());
