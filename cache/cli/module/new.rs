@@ -103,7 +103,7 @@ mod tests {
         let text = Language::Rhai.files()[0].1.replace("NAME", "mine");
         let script =
             cnn_modules::Script::compile(Path::new("mine.rhai"), &text).unwrap_or_else(|it| panic!("{it}"));
-        assert_eq!(script.manifest().policy.name, "mine");
+        assert_eq!(script.manifest().name, "mine");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use wasmtime::{InstancePre, Linker, Module, StoreLimits};
 use crate::limits::COMPILED_BYTES_MAX;
 use crate::wasm::guest::{Guest, InstantiateError, Prepare};
 use crate::wasm::{self, Engines, Hooks, Key, Score};
-use crate::{CodeCache, Digest, Health, Verified};
+use crate::{CodeCache, Digest, Health, Replacing, Verified};
 
 /// How calls of modules are bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,23 +166,26 @@ impl Wasm {
     /// A new instance for a cache of `capacity` bytes and slots below `slots_max`.
     ///
     /// # Errors
-    /// When the module wants more than it may have, or does not do what its kind must.
+    /// When the module is no replacement policy, wants more than it may have, or does not do what its kind must.
     pub fn build(
         &self,
         settings: &Settings,
         capacity: u64,
         slots_max: usize,
     ) -> Result<Built, InstantiateError> {
-        let manifest = self.verified.manifest();
+        let said = self.verified.manifest();
+        let (Some(manifest), Some(Replacing { event_time, .. })) = (said.policy(), said.replacement) else {
+            return Err(InstantiateError::OtherRole(said.role));
+        };
         let prepare = Prepare { settings, capacity, slots_max };
         let limits = wasm::limits(slots_max);
         let guest = Guest::new(&self.pre, limits, self.engines.meter(), &prepare)?;
         let health = Arc::clone(guest.health());
-        let replacement = match manifest.policy.kind {
-            Kind::Hooks => Replacement::Hooks(Box::new(Hooks::new(guest, manifest.event_time)?)),
+        let replacement = match manifest.kind {
+            Kind::Hooks => Replacement::Hooks(Box::new(Hooks::new(guest, event_time)?)),
             Kind::Key => Replacement::Key(Box::new(Key::new(guest)?)),
-            Kind::Score => Replacement::Score(Box::new(Score::new(guest, manifest.event_time)?)),
+            Kind::Score => Replacement::Score(Box::new(Score::new(guest, event_time)?)),
         };
-        Ok(Built { manifest: manifest.policy.clone(), replacement, health })
+        Ok(Built { manifest, replacement, health })
     }
 }

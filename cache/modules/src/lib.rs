@@ -12,21 +12,25 @@
 
 pub mod limits;
 
+mod code;
 mod digest;
 mod health;
 mod host;
+mod library;
 mod manifest;
 mod script;
 mod sources;
 mod trial;
 mod wasm;
 
+pub use code::{Code, open_script};
 pub use digest::Digest;
 pub use health::{Health, Report};
 pub use host::{Built, Host, LoadError, Metering, Origin, Wasm};
-pub use manifest::{EventTime, ManifestError, ModuleManifest, Role};
+pub use library::{Instance, Instances, Library, LibraryError, Loaded, Loading};
+pub use manifest::{EventTime, ManifestError, ModuleManifest, Replacing, Role};
 pub use script::{Script, ScriptError};
-pub use sources::{Source, SourceError, is_file, open_script};
+pub use sources::{Source, SourceError, is_file};
 pub use trial::Trial;
 pub use wasm::cache::{CacheError, CodeCache};
 pub use wasm::guest::InstantiateError;

@@ -56,6 +56,12 @@ pub const CODE_FILES_MAX: usize = 256;
 /// Largest file of compiled code that is read back, in bytes: code is five to ten times its module.
 pub const CODE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
+/// Modules that are loaded at once.
+pub const LOADED_MAX: usize = 64;
+
+/// Loads that wait for one that goes on; the next is refused.
+pub const WAITING_MAX: usize = 8;
+
 /// Largest script, in bytes: compiling takes some microseconds per line.
 pub const SCRIPT_BYTES_MAX: usize = 64 * 1024;
 

@@ -12,17 +12,44 @@ use thiserror::Error;
 use crate::limits::{MANIFEST_BYTES_MAX, NAME_BYTES_MAX, PARAMETERS_MAX, TEXT_BYTES_MAX};
 
 /// What a module decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// What goes when room is needed.
     Replacement,
+    /// What is stored at all.
+    Admission,
+    /// How long what is stored stays fresh.
+    Freshness,
+    /// Nothing: it watches, and publishes what it counted.
+    Monitor,
 }
 
 impl Role {
+    /// Every role, in the order they are shown.
+    pub const ALL: [Self; 4] = [Self::Replacement, Self::Admission, Self::Freshness, Self::Monitor];
+
     /// The word for it in manifests and replies.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Replacement => "replacement",
+            Self::Admission => "admission",
+            Self::Freshness => "freshness",
+            Self::Monitor => "monitor",
+        }
+    }
+
+    /// The role of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+
+    /// What begins the sentence "... takes no line kind".
+    const fn of_module(self) -> &'static str {
+        match self {
+            Self::Replacement => "a module of role replacement",
+            Self::Admission => "a module of role admission",
+            Self::Freshness => "a module of role freshness",
+            Self::Monitor => "a module of role monitor",
         }
     }
 }
@@ -39,14 +66,49 @@ pub enum EventTime {
 /// The manifest of a module, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModuleManifest {
-    /// What it says to the engine.
-    pub policy: Manifest,
-    /// What it decides.
-    pub role: Role,
+    /// The name it gives itself: lower case, words joined by `-`.
+    pub name: String,
+    /// One line on what it does; may be empty.
+    pub summary: String,
+    /// Where it was published; may be empty.
+    pub paper: String,
     /// Its own version; may be empty.
     pub version: String,
+    /// What it decides.
+    pub role: Role,
+    /// What it is good for, best first; never empty for a replacement policy.
+    pub goals: &'static [Goal],
+    /// The numbers it can be given.
+    pub parameters: Vec<Parameter>,
+    /// What only a replacement policy says, and every one of them does.
+    pub replacement: Option<Replacing>,
+}
+
+/// What the manifest of a replacement policy says besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replacing {
+    /// How it orders documents.
+    pub kind: Kind,
+    /// Whether it is told of hits.
+    pub hit_events: HitEvents,
     /// How it is told the time.
     pub event_time: EventTime,
+}
+
+impl ModuleManifest {
+    /// What it says to the policy engine, if it is a replacement policy.
+    pub fn policy(&self) -> Option<Manifest> {
+        let Replacing { kind, hit_events, .. } = self.replacement?;
+        Some(Manifest {
+            name: Cow::Owned(self.name.clone()),
+            summary: Cow::Owned(self.summary.clone()),
+            paper: Cow::Owned(self.paper.clone()),
+            kind,
+            hit_events,
+            goals: self.goals,
+            parameters: Cow::Owned(self.parameters.clone()),
+        })
+    }
 }
 
 /// What is wrong with a manifest.
@@ -77,6 +139,14 @@ pub enum ManifestError {
     /// A key that must be there is not.
     #[error("the manifest has no line {0:?}")]
     NoLine(&'static str),
+    /// A key that its role has no use for.
+    #[error("{role} takes no line {key:?}; that is for role replacement", role = .role.of_module())]
+    NotForRole {
+        /// What the module decides.
+        role: Role,
+        /// The key.
+        key: &'static str,
+    },
     /// It was made for another version of the contract.
     #[error("made for version {0} of the module contract; this is version {version}", version = cnn_abi::ABI_VERSION)]
     OtherVersion(u32),
@@ -128,38 +198,56 @@ impl ModuleManifest {
 const SCRIPT_LINE: &str = "//!";
 
 impl ModuleManifest {
-    /// Reads the lines that begin with `//!` of a script whose name, if it says none, is that of its file and whose
-    /// kind is found by what it reads.
+    /// Reads the lines that begin with `//!` of a script. Its name, if it says none, is that of its file; its role
+    /// replacement. `kind` is what a replacement policy was found to be by what it reads.
     ///
     /// # Errors
     /// The first thing that is wrong with it.
-    pub(crate) fn of_script(text: &str, stem: &str, kind: Kind) -> Result<Self, ManifestError> {
-        let mut draft = Draft { abi: Some(cnn_abi::ABI_VERSION), kind: Some(kind), ..Draft::default() };
-        for (number, line) in text.lines().enumerate() {
-            let Some(line) = line.trim().strip_prefix(SCRIPT_LINE).map(str::trim) else { continue };
+    pub(crate) fn of_script(text: &str, stem: &str, kind: Option<Kind>) -> Result<Self, ManifestError> {
+        let mut draft = Draft { abi: Some(cnn_abi::ABI_VERSION), ..Draft::default() };
+        for (number, line) in script_lines(text) {
             let taken = match line.split_once(':').map(|(key, _)| key.trim_end()) {
-                _ if line.is_empty() => Ok(()),
                 Some("parameter" | "time" | "abi" | "kind") => {
                     Err("a key that scripts have: name, role, goals, version, summary, paper, hits")
                 }
                 _ => draft.take(line),
             };
             taken.map_err(|expected| ManifestError::Line {
-                line: number + 1,
+                line: number,
                 text: line.chars().take(80).collect(),
                 expected,
             })?;
         }
         if draft.name.is_none() {
-            draft.name = name(stem).ok().map(str::to_owned);
+            draft.name = module_name(stem).ok().map(str::to_owned);
         }
-        draft.role.get_or_insert(Role::Replacement);
-        draft.goals.get_or_insert(GOALS[0]);
-        // A score is computed from the columns, which are stamped on a hit anyway.
-        let hits = if kind == Kind::Score { HitEvents::Unneeded } else { HitEvents::Needed };
-        draft.hits.get_or_insert(hits);
+        if *draft.role.get_or_insert(Role::Replacement) == Role::Replacement {
+            draft.kind = kind;
+            draft.goals.get_or_insert(GOALS[0]);
+            // A score is computed from the columns, which are stamped on a hit anyway.
+            let hits = if kind == Some(Kind::Score) { HitEvents::Unneeded } else { HitEvents::Needed };
+            draft.hits.get_or_insert(hits);
+        }
         draft.finish()
     }
+}
+
+/// What the head of a script says it decides: replacement where it says nothing. The line is checked when the whole head
+/// is read; this is for choosing who compiles the script.
+pub(crate) fn script_role(text: &str) -> Role {
+    let said = script_lines(text).find_map(|(_, line)| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim_end() == "role").then_some(value.trim())
+    });
+    said.and_then(Role::from_word).unwrap_or(Role::Replacement)
+}
+
+/// The lines of a script's manifest that say something, with their numbers from 1.
+fn script_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = (1..).zip(text.lines());
+    let said =
+        lines.filter_map(|(number, line)| Some((number, line.trim().strip_prefix(SCRIPT_LINE)?.trim())));
+    said.filter(|(_, line)| !line.is_empty())
 }
 
 impl Draft {
@@ -169,8 +257,11 @@ impl Draft {
         let value = value.trim();
         match key.trim_end() {
             "abi" => once(&mut self.abi, value.parse().map_err(|_| "a number")?),
-            "name" => once(&mut self.name, name(value)?.to_owned()),
-            "role" => once(&mut self.role, word(value, &[Role::Replacement], Role::as_str, "replacement")?),
+            "name" => once(&mut self.name, module_name(value)?.to_owned()),
+            "role" => once(
+                &mut self.role,
+                Role::from_word(value).ok_or("replacement, admission, freshness or monitor")?,
+            ),
             "kind" => once(&mut self.kind, word(value, &Kind::ALL, Kind::as_str, "hooks, key or score")?),
             "goals" => once(&mut self.goals, goals(value)?),
             "version" => once(&mut self.version, text(value)?),
@@ -214,20 +305,39 @@ impl Draft {
         if abi != cnn_abi::ABI_VERSION {
             return Err(ManifestError::OtherVersion(abi));
         }
-        let policy = Manifest {
-            name: Cow::Owned(self.name.ok_or(ManifestError::NoLine("name"))?),
-            summary: Cow::Owned(self.summary.unwrap_or_default()),
-            paper: Cow::Owned(self.paper.unwrap_or_default()),
-            kind: self.kind.ok_or(ManifestError::NoLine("kind"))?,
-            hit_events: self.hits.unwrap_or(HitEvents::Needed),
-            goals: self.goals.ok_or(ManifestError::NoLine("goals"))?,
-            parameters: Cow::Owned(self.parameters),
+        let name = self.name.ok_or(ManifestError::NoLine("name"))?;
+        let role = self.role.ok_or(ManifestError::NoLine("role"))?;
+        let replacement = match role {
+            Role::Replacement => Some(Replacing {
+                kind: self.kind.ok_or(ManifestError::NoLine("kind"))?,
+                hit_events: self.hits.unwrap_or(HitEvents::Needed),
+                event_time: self.time.unwrap_or(EventTime::Batch),
+            }),
+            Role::Admission | Role::Freshness | Role::Monitor => {
+                let said = [
+                    ("kind", self.kind.is_some()),
+                    ("hits", self.hits.is_some()),
+                    ("time", self.time.is_some()),
+                ];
+                match said.into_iter().find(|(_, is_said)| *is_said) {
+                    Some((key, _)) => return Err(ManifestError::NotForRole { role, key }),
+                    None => None,
+                }
+            }
+        };
+        let goals = match replacement {
+            Some(_) => self.goals.ok_or(ManifestError::NoLine("goals"))?,
+            None => self.goals.unwrap_or_default(),
         };
         Ok(ModuleManifest {
-            policy,
-            role: self.role.ok_or(ManifestError::NoLine("role"))?,
+            name,
+            summary: self.summary.unwrap_or_default(),
+            paper: self.paper.unwrap_or_default(),
             version: self.version.unwrap_or_default(),
-            event_time: self.time.unwrap_or(EventTime::Batch),
+            role,
+            goals,
+            parameters: self.parameters,
+            replacement,
         })
     }
 }
@@ -249,7 +359,7 @@ fn word<T: Copy>(
 }
 
 /// A name that cannot be taken for a path, an option or a number.
-fn name(value: &str) -> Result<&str, &'static str> {
+pub(crate) fn module_name(value: &str) -> Result<&str, &'static str> {
     let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let begins = value.starts_with(|c: char| c.is_ascii_lowercase());
     if begins && value.len() <= NAME_BYTES_MAX && value.chars().all(is_fit) {
@@ -301,7 +411,7 @@ fn parameter(value: &str) -> Result<Parameter, &'static str> {
     const EXPECTED: &str = "NAME real|whole DEFAULT MIN MAX SUMMARY";
     let mut words = value.split_whitespace();
     let mut next = || words.next().ok_or(EXPECTED);
-    let name = name(next()?)?.to_owned();
+    let name = module_name(next()?)?.to_owned();
     let grain = match next()? {
         "real" => Grain::Real,
         "whole" => Grain::Whole,

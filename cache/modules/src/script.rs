@@ -30,7 +30,8 @@ pub(crate) use self::policy::Scripted;
 use self::document::{DRIFTS, FIELDS};
 use self::error::Source;
 use crate::limits::{SCRIPT_BYTES_MAX, TRIALS};
-use crate::manifest::{ManifestError, ModuleManifest};
+use crate::manifest::{ManifestError, ModuleManifest, Role, script_role};
+use crate::wasm::guest::InstantiateError;
 use crate::{Built, Digest, Health};
 
 /// A script that compiles, and that has given a number for each document it was tried on.
@@ -73,12 +74,19 @@ impl Script {
                 source.error(Position::NONE, format!("{} bytes, more than {SCRIPT_BYTES_MAX}", text.len()))
             );
         }
+        match script_role(text) {
+            Role::Replacement => {}
+            role @ (Role::Admission | Role::Freshness | Role::Monitor) => {
+                let role = role.as_str();
+                return Err(source.error(Position::NONE, format!("scripts of role {role} are not taken yet")));
+            }
+        }
         let ast = engine::compile(text)
             .map_err(|error| source.error(error.position(), error.err_type().to_string()))?;
         let entry = entry(&ast);
         let kind = kind(&ast, &source)?;
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        let manifest = ModuleManifest::of_script(text, stem, kind)
+        let manifest = ModuleManifest::of_script(text, stem, Some(kind))
             .map_err(|error| source.error(line_of(&error), error.to_string()))?;
         let program = Program { ast, entry };
         for trial in TRIALS {
@@ -109,14 +117,19 @@ impl Script {
     }
 
     /// A new instance.
-    pub fn build(&self) -> Built {
+    ///
+    /// # Errors
+    /// When it is no replacement policy.
+    pub fn build(&self) -> Result<Built, InstantiateError> {
+        let role = self.manifest.role;
+        let manifest = self.manifest.policy().ok_or(InstantiateError::OtherRole(role))?;
         let health = Arc::new(Health::default());
         let scripted = Scripted::new(Arc::clone(&self.program), Arc::clone(&health));
-        let replacement = match self.manifest.policy.kind {
+        let replacement = match manifest.kind {
             Kind::Score => Replacement::Score(Box::new(scripted)),
             Kind::Key | Kind::Hooks => Replacement::Key(Box::new(scripted)),
         };
-        Built { manifest: self.manifest.policy.clone(), replacement, health }
+        Ok(Built { manifest, replacement, health })
     }
 }
 

@@ -2,16 +2,16 @@
 //! the path of a script, each with parameters: `gdsf`, `s3-fifo(small=0.2)`, `policies/mine.wasm(rounds=3)`,
 //! `scripts/replacement/hyperbolic.rhai`.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::borrow::Cow;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cnn_core::policy::{Choice, Manifest, PrepareError, Prepared, Settings, Spec, SpecError};
 use thiserror::Error;
 
-use crate::limits::MODULE_BYTES_MAX;
-use crate::{Health, Host, LoadError, Rejected, Script, ScriptError, Wasm, verify};
+use crate::library::Instances;
+use crate::{Code, Health, Host, LoadError, Rejected, Role, ScriptError};
 
 /// Why there is no policy of this spec.
 #[derive(Debug, Error)]
@@ -49,6 +49,16 @@ pub enum SourceError {
         #[source]
         error: LoadError,
     },
+    /// It decides something else.
+    #[error("{name} is of role {role}; expected {expected}", role = .role.as_str(), expected = .expected.as_str())]
+    Role {
+        /// The module.
+        name: String,
+        /// What it decides.
+        role: Role,
+        /// What was asked for.
+        expected: Role,
+    },
     /// The script is wrong.
     #[error(transparent)]
     Script(#[from] ScriptError),
@@ -58,15 +68,17 @@ pub enum SourceError {
 #[derive(Clone)]
 pub struct Source {
     name: String,
+    manifest: Manifest,
     form: Form,
+    /// Who is to know of its instances.
+    counted_by: Option<Arc<Instances>>,
 }
 
 /// What a policy is made of.
 #[derive(Clone)]
 enum Form {
     Native(Box<Choice>),
-    Wasm(Wasm, Settings),
-    Script(Script),
+    Module(Arc<Code>, Settings),
 }
 
 impl Host {
@@ -78,63 +90,45 @@ impl Host {
         let parsed = Spec::parse(spec)?;
         let name = parsed.to_string();
         if !is_file(parsed.name) {
-            return Ok(Source { name, form: Form::Native(Box::new(cnn_policies::choose(spec)?)) });
+            let choice = cnn_policies::choose(spec)?;
+            let (manifest, form) = (choice.manifest(), Form::Native(Box::new(choice)));
+            return Ok(Source { name, manifest, form, counted_by: None });
         }
-        let path = Path::new(parsed.name);
-        let form = match path.extension().and_then(|ending| ending.to_str()) {
-            Some("wasm") => {
-                let wasm = self.open(path)?;
-                let settings = parsed.settings(&wasm.verified().manifest().policy.parameters)?;
-                Form::Wasm(wasm, settings)
-            }
-            Some("rhai") => {
-                let script = open_script(path)?;
-                parsed.settings(&script.manifest().policy.parameters)?;
-                Form::Script(script)
-            }
-            _ => return Err(SourceError::Ending(path.to_owned())),
-        };
-        Ok(Source { name, form })
+        let code = self.code(Path::new(parsed.name))?;
+        let settings = parsed.settings(&code.manifest().parameters)?;
+        Source::of(name, Arc::new(code), settings)
     }
-
-    /// Reads, verifies and compiles the module of a file.
-    ///
-    /// # Errors
-    /// When it cannot be read, is no module of ours, or cannot be compiled.
-    pub fn open(&self, path: &Path) -> Result<Wasm, SourceError> {
-        let bytes = read(path)?;
-        let verified =
-            verify(&bytes).map_err(|error| SourceError::Rejected { path: path.to_owned(), error })?;
-        self.load(verified).map_err(|error| SourceError::Load { path: path.to_owned(), error })
-    }
-}
-
-/// Reads, compiles and tries the script of a file.
-///
-/// # Errors
-/// When it cannot be read, or is wrong.
-pub fn open_script(path: &Path) -> Result<Script, SourceError> {
-    let bytes = read(path)?;
-    let text = String::from_utf8(bytes).map_err(|error| SourceError::Io {
-        path: path.to_owned(),
-        error: io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()),
-    })?;
-    Ok(Script::compile(path, &text)?)
 }
 
 impl Source {
+    /// The policy a module is, with these numbers for its parameters.
+    ///
+    /// # Errors
+    /// When the module is no replacement policy.
+    pub fn of(name: String, code: Arc<Code>, settings: Settings) -> Result<Self, SourceError> {
+        let role = code.manifest().role;
+        match code.manifest().policy() {
+            Some(manifest) => {
+                Ok(Self { name, manifest, form: Form::Module(code, settings), counted_by: None })
+            }
+            None => Err(SourceError::Role { name, role, expected: Role::Replacement }),
+        }
+    }
+
+    /// The policy of a loaded module: under the name it goes by, and with the library knowing of its instances.
+    pub(crate) fn of_library(self, name: String, instances: &Arc<Instances>) -> Self {
+        let manifest = Manifest { name: Cow::Owned(name), ..self.manifest };
+        Self { manifest, counted_by: Some(Arc::clone(instances)), ..self }
+    }
+
     /// The policy as it was written.
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// What the policy says of itself; its name is the one a module declares.
-    pub fn manifest(&self) -> Manifest {
-        match &self.form {
-            Form::Native(choice) => choice.manifest(),
-            Form::Wasm(wasm, _) => wasm.verified().manifest().policy.clone(),
-            Form::Script(script) => script.manifest().policy.clone(),
-        }
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 
     /// An instance for a cache of `capacity` bytes and slots below `slots_max`, and for a module what it does.
@@ -148,12 +142,15 @@ impl Source {
     ) -> Result<(Prepared, Option<Arc<Health>>), PrepareError> {
         let built = match &self.form {
             Form::Native(choice) => return Ok((Prepared::chosen(choice, capacity, slots_max)?, None)),
-            Form::Wasm(wasm, settings) => wasm
-                .build(settings, capacity, slots_max)
-                .map_err(|error| PrepareError::Module { name: self.name.clone(), why: error.to_string() })?,
-            Form::Script(script) => script.build(),
+            Form::Module(code, settings) => code.build(settings, capacity, slots_max),
         };
-        Ok((Prepared::from_parts(built.manifest, built.replacement, slots_max)?, Some(built.health)))
+        let built = built
+            .map_err(|error| PrepareError::Module { name: self.name.clone(), why: error.to_string() })?;
+        let prepared = Prepared::from_parts(self.manifest.clone(), built.replacement, slots_max)?;
+        if let (Some(instances), Form::Module(code, settings)) = (&self.counted_by, &self.form) {
+            instances.note(Some(prepared.manifest()), &built.health, code.digest(), settings);
+        }
+        Ok((prepared, Some(built.health)))
     }
 }
 
@@ -164,21 +161,13 @@ pub fn is_file(spec: &str) -> bool {
     name.contains('/') || Path::new(name).extension().is_some()
 }
 
-/// Reads no more than a module may have, and a byte that tells that there is more.
-fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
-    let mut bytes = Vec::new();
-    let opened =
-        File::open(path).and_then(|file| file.take(MODULE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
-    opened.map_err(|error| SourceError::Io { path: path.to_owned(), error })?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
     use crate::Metering;
+    use crate::limits::MODULE_BYTES_MAX;
 
     #[track_caller]
     fn check(spec: &str, expected: &str) {

@@ -191,7 +191,18 @@ impl<'a> Spec<'a> {
     /// # Errors
     /// When a parameter does not exist, is given twice, or does not take its value.
     pub fn settings(&self, parameters: &[Parameter]) -> Result<Settings, SpecError> {
-        let mut settings = Settings::defaults(parameters);
+        self.settings_over(Settings::defaults(parameters), parameters)
+    }
+
+    /// The numbers for these parameters: those given, and the others as they are in `settings`, which are for them too.
+    ///
+    /// # Errors
+    /// When a parameter does not exist, is given twice, or does not take its value.
+    pub fn settings_over(
+        &self,
+        mut settings: Settings,
+        parameters: &[Parameter],
+    ) -> Result<Settings, SpecError> {
         for (at, &(name, written)) in self.assignments.iter().enumerate() {
             let policy = self.name.to_owned();
             let Some(index) = parameters.iter().position(|parameter| parameter.name == name) else {
@@ -338,6 +349,13 @@ mod tests {
         check("x()", "small 0.1 segments 4 bytes 0");
         check(" x ( segments = 8 ) ", "small 0.1 segments 8 bytes 0");
         check("x(small=25%,bytes=64KiB)", "small 0.25 segments 4 bytes 65536");
+    }
+
+    #[test]
+    fn what_is_not_given_stays_as_it_was() {
+        let was = Spec::parse("x(small=0.3,segments=8)").unwrap().settings(PARAMETERS).unwrap();
+        let now = Spec::parse("x(segments=2)").unwrap().settings_over(was, PARAMETERS).unwrap();
+        assert_eq!(now.values().collect::<Vec<_>>(), [("small", 0.3), ("segments", 2.0), ("bytes", 0.0)]);
     }
 
     #[test]

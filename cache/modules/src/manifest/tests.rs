@@ -16,9 +16,10 @@ fn check(lines: &str, expected: &str) {
 #[test]
 fn the_least_a_manifest_must_say_is_enough() {
     let manifest = ModuleManifest::parse(LEAST.as_bytes()).unwrap();
-    assert_eq!(manifest.policy.name, "mine");
-    assert_eq!(manifest.policy.hit_events, HitEvents::Needed);
-    assert_eq!((manifest.role, manifest.event_time), (Role::Replacement, EventTime::Batch));
+    assert_eq!((manifest.name.as_str(), manifest.role), ("mine", Role::Replacement));
+    let said = Replacing { kind: Kind::Hooks, hit_events: HitEvents::Needed, event_time: EventTime::Batch };
+    assert_eq!(manifest.replacement, Some(said));
+    assert_eq!(manifest.policy().unwrap().name, "mine");
     for key in ["abi", "name", "role", "kind", "goals"] {
         let without: String = LEAST
             .lines()
@@ -35,10 +36,11 @@ fn everything_that_can_be_said_is_understood() {
                 goals: bytes, latency\nsummary: what: it does\npaper: A, B, 2024\ntime: exact\n\n\
                 parameter: small real 0.1 0 1 share of  the queue\nparameter: rounds whole 3 1 9\n";
     let manifest = ModuleManifest::parse(text.as_bytes()).unwrap();
-    assert_eq!(manifest.policy.goals, [Goal::Bytes, Goal::Latency]);
-    assert_eq!(manifest.policy.summary, "what: it does");
-    assert_eq!((manifest.version.as_str(), manifest.event_time), ("1.2", EventTime::Exact));
-    let [small, rounds] = &*manifest.policy.parameters else { panic!("two parameters") };
+    assert_eq!(manifest.goals, [Goal::Bytes, Goal::Latency]);
+    assert_eq!(manifest.summary, "what: it does");
+    assert_eq!(manifest.version, "1.2");
+    assert_eq!(manifest.replacement.unwrap().event_time, EventTime::Exact);
+    let [small, rounds] = &*manifest.parameters else { panic!("two parameters") };
     assert_eq!((&*small.name, small.default, small.max), ("small", 0.1, 1.0));
     assert_eq!(small.summary, "share of the queue");
     assert_eq!((rounds.grain, rounds.min), (Grain::Whole, 1.0));
@@ -65,6 +67,40 @@ fn a_name_is_never_a_path_an_option_or_a_number() {
         let error = ModuleManifest::parse(text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains("a name of lower case letters"), "{name}: {error}");
     }
+}
+
+#[test]
+fn what_only_a_replacement_policy_says_is_refused_elsewhere() {
+    for role in [Role::Admission, Role::Freshness, Role::Monitor] {
+        let role = role.as_str();
+        let least = format!("abi: 1\nname: mine\nrole: {role}\n");
+        let manifest = ModuleManifest::parse(least.as_bytes()).unwrap();
+        assert_eq!((manifest.role.as_str(), manifest.policy()), (role, None));
+        for (key, value) in [("kind", "hooks"), ("hits", "needed"), ("time", "exact")] {
+            let error = ModuleManifest::parse(format!("{least}{key}: {value}\n").as_bytes()).unwrap_err();
+            let expected =
+                format!("a module of role {role} takes no line {key:?}; that is for role replacement");
+            assert_eq!(error.to_string(), expected);
+        }
+        let more = format!("{least}goals: bytes\nparameter: p real 0 0 1\n");
+        assert_eq!(ModuleManifest::parse(more.as_bytes()).unwrap().goals, [Goal::Bytes]);
+    }
+    check("role: admission", "every key once");
+    let other = LEAST.replace("role: replacement", "role: oracle");
+    let error = ModuleManifest::parse(other.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("expected replacement, admission, freshness or monitor"), "{error}");
+}
+
+#[test]
+fn the_role_of_a_script_is_what_its_head_says() {
+    let check = |text: &str, role: Role| assert_eq!(script_role(text), role, "{text}");
+    check("1", Role::Replacement);
+    check("//! name: a\n//!  role : admission \n1", Role::Admission);
+    check("// role: admission\n1", Role::Replacement);
+    let said = |text: &str| ModuleManifest::of_script(text, "mine", Some(Kind::Key));
+    assert_eq!(said("//! role: monitor").unwrap().replacement, None);
+    assert_eq!(said("1").unwrap().goals, [Goal::Hits]);
+    assert!(said("\n//! role: oracle").unwrap_err().to_string().starts_with("line 2 of the manifest"));
 }
 
 #[test]

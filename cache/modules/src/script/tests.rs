@@ -10,7 +10,7 @@ fn compile(text: &str) -> Result<Script, ScriptError> {
 #[track_caller]
 fn check(text: &str, kind: Kind, expected: f64) {
     let script = compile(text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(script.manifest().policy.kind, kind, "{text}");
+    assert_eq!(script.manifest().replacement.unwrap().kind, kind, "{text}");
     let value = engine::value(&script.program, &document::trial(TRIALS[2]));
     assert_eq!(value.map_err(|fault| fault.message), Ok(expected), "{text}");
 }
@@ -83,8 +83,8 @@ fn what_a_script_says_of_itself_is_in_its_comments() {
     let script =
         compile("//! name: other\n//! goals: bytes\n// goals: a comment\n//! paper: A, 2024\n\ndoc.size")
             .unwrap();
-    let said = &script.manifest().policy;
+    let said = script.manifest().policy().unwrap();
     assert_eq!((&*said.name, &*said.paper), ("other", "A, 2024"));
     assert_eq!(said.goals[0].as_str(), "bytes");
-    assert_eq!(compile("1").unwrap().manifest().policy.name, "mine");
+    assert_eq!(compile("1").unwrap().manifest().name, "mine");
 }

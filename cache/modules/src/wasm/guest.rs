@@ -9,12 +9,15 @@ use thiserror::Error;
 use wasmtime::{Instance, InstancePre, Memory, Store, StoreLimits, Trap, TypedFunc, WasmParams, WasmResults};
 
 use super::Meter;
-use crate::Health;
 use crate::limits::TRAPS_MAX;
+use crate::{Health, Role};
 
 /// Why a verified module cannot be put to work.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum InstantiateError {
+    /// It decides something else.
+    #[error("its role is {role}; expected replacement", role = .0.as_str())]
+    OtherRole(Role),
     /// It wants more than it may have, or traps in its start function.
     #[error("cannot be instantiated: {0}")]
     Refused(String),

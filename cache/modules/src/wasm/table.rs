@@ -4,6 +4,8 @@
 use cnn_core::policy::Kind;
 use wasmparser::ValType::{self, F64, I32, I64};
 
+use crate::{ModuleManifest, Replacing};
+
 /// A function the host calls.
 pub(crate) struct Export {
     pub(crate) name: &'static str,
@@ -64,8 +66,19 @@ const SCORE: &[Export] = &[
     export("on_events", &[I32, I64], &[], Need::Never),
 ];
 
-/// What a policy of this kind exports, in the order of the calls.
-pub(crate) const fn exports(kind: Kind) -> &'static [Export] {
+/// What modules of every other role export: they are told of nothing yet.
+const OTHER: &[Export] = &[SET, INIT];
+
+/// What a module exports, in the order of the calls.
+pub(crate) const fn exports(manifest: &ModuleManifest) -> &'static [Export] {
+    match manifest.replacement {
+        Some(Replacing { kind, .. }) => of_kind(kind),
+        None => OTHER,
+    }
+}
+
+/// What a replacement policy of this kind exports.
+pub(crate) const fn of_kind(kind: Kind) -> &'static [Export] {
     match kind {
         Kind::Hooks => HOOKS,
         Kind::Key => KEY,
@@ -101,13 +114,13 @@ mod tests {
         let common = &PAGE[PAGE.find("\n## Calls").unwrap()..PAGE.find("\n*hooks*").unwrap()];
         for kind in Kind::ALL {
             let text = format!("{common}{}", part(kind));
-            for export in exports(kind) {
+            for export in of_kind(kind) {
                 let row =
                     format!("| `{}` | `{}` |", export.name, signature(export.parameters, export.results));
                 assert!(text.contains(&row), "no {row} for {}", kind.as_str());
             }
             let rows = text.lines().filter(|line| line.starts_with("| `")).count();
-            assert!(rows >= exports(kind).len() - 1 && rows <= exports(kind).len(), "{}", kind.as_str());
+            assert!(rows >= of_kind(kind).len() - 1 && rows <= of_kind(kind).len(), "{}", kind.as_str());
         }
     }
 }

@@ -190,12 +190,12 @@ fn check_exports(manifest: &ModuleManifest, sections: &Sections<'_>, types: &Typ
     if !sections.has_memory {
         return Err(Rejected::NoExport(Wanted { name: "memory", signature: "(a memory)".to_owned() }));
     }
-    for export in table::exports(manifest.policy.kind) {
+    for export in table::exports(manifest) {
         let expected = table::signature(export.parameters, export.results);
         let is_needed = match export.need {
             Need::Always => true,
             Need::Never => false,
-            Need::WithParameters => !manifest.policy.parameters.is_empty(),
+            Need::WithParameters => !manifest.parameters.is_empty(),
             Need::WithEvents => sections.function("on_events", types).is_some(),
         };
         match sections.function(export.name, types) {

@@ -213,7 +213,12 @@ fn a_module_says_of_itself_what_its_twin_says() {
         let said = source.manifest();
         let native = (cnn_policies::find(twin).unwrap().manifest)();
         let native = (native.kind, native.hit_events, native.goals, native.parameters);
-        assert_eq!((said.kind, said.hit_events, said.goals, said.parameters), native, "{}", source.name());
+        assert_eq!(
+            (said.kind, said.hit_events, said.goals, said.parameters.clone()),
+            native,
+            "{}",
+            source.name()
+        );
     }
 }
 
@@ -224,7 +229,7 @@ fn every_script_is_right_and_on_the_page_of_scripts() {
     for entry in std::fs::read_dir(scripts()).unwrap() {
         let path = entry.unwrap().path();
         let script = cnn_modules::open_script(&path).unwrap_or_else(|error| panic!("{error}"));
-        let said = &script.manifest().policy;
+        let said = script.manifest();
         let row = format!("| `replacement/{}.rhai` | {} |\n", said.name, said.summary);
         assert!(page.contains(&row) && !said.paper.is_empty(), "the page should have {row}");
         count += 1;

@@ -33,7 +33,7 @@ fn check_without(what: &str, instead: &str, expected: &str) {
 fn a_module_with_what_its_kind_needs_is_taken() {
     let bytes = module(LEAST);
     let verified = verify(&bytes).unwrap();
-    assert_eq!(verified.manifest().policy.name, "mine");
+    assert_eq!(verified.manifest().name, "mine");
     assert_eq!(verified.digest(), Digest::of(&bytes));
 }
 

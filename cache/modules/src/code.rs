@@ -1,0 +1,114 @@
+//! A module made ready: read, verified and compiled, whatever it decides and whatever it is written in, but not yet an
+//! instance of anything.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use cnn_core::policy::Settings;
+
+use crate::limits::MODULE_BYTES_MAX;
+use crate::{Built, Digest, Host, InstantiateError, ModuleManifest, Script, SourceError, Wasm, verify};
+
+/// A module made ready.
+#[derive(Clone)]
+pub enum Code {
+    /// Of WebAssembly.
+    Wasm(Box<Wasm>),
+    /// Of rhai.
+    Script(Box<Script>),
+}
+
+impl Code {
+    /// What it says of itself.
+    pub fn manifest(&self) -> &ModuleManifest {
+        match self {
+            Self::Wasm(wasm) => wasm.verified().manifest(),
+            Self::Script(script) => script.manifest(),
+        }
+    }
+
+    /// The digest of its file.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Wasm(wasm) => wasm.verified().digest(),
+            Self::Script(script) => script.digest(),
+        }
+    }
+
+    /// What it is written in, as the ending of its file says.
+    pub const fn form(&self) -> &'static str {
+        match self {
+            Self::Wasm(_) => WASM,
+            Self::Script(_) => SCRIPT,
+        }
+    }
+}
+
+impl Code {
+    /// A new instance of a replacement policy, for a cache of `capacity` bytes and slots below `slots_max`.
+    ///
+    /// # Errors
+    /// When it is none, wants more than it may have, or does not do what its kind must.
+    pub fn build(
+        &self,
+        settings: &Settings,
+        capacity: u64,
+        slots_max: usize,
+    ) -> Result<Built, InstantiateError> {
+        match self {
+            Self::Wasm(wasm) => wasm.build(settings, capacity, slots_max),
+            Self::Script(script) => script.build(),
+        }
+    }
+}
+
+const WASM: &str = "wasm";
+const SCRIPT: &str = "rhai";
+
+impl Host {
+    /// Reads, verifies and compiles the module of a file, as its ending says.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no module of ours, or cannot be compiled.
+    pub fn code(&self, path: &Path) -> Result<Code, SourceError> {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some(WASM) => self.open(path).map(|wasm| Code::Wasm(Box::new(wasm))),
+            Some(SCRIPT) => open_script(path).map(|script| Code::Script(Box::new(script))),
+            _ => Err(SourceError::Ending(path.to_owned())),
+        }
+    }
+
+    /// Reads, verifies and compiles the module of a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no module of ours, or cannot be compiled.
+    pub fn open(&self, path: &Path) -> Result<Wasm, SourceError> {
+        let bytes = read(path)?;
+        let verified =
+            verify(&bytes).map_err(|error| SourceError::Rejected { path: path.to_owned(), error })?;
+        self.load(verified).map_err(|error| SourceError::Load { path: path.to_owned(), error })
+    }
+}
+
+/// Reads, compiles and tries the script of a file.
+///
+/// # Errors
+/// When it cannot be read, or is wrong.
+pub fn open_script(path: &Path) -> Result<Script, SourceError> {
+    let bytes = read(path)?;
+    let text = String::from_utf8(bytes).map_err(|error| SourceError::Io {
+        path: path.to_owned(),
+        error: io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()),
+    })?;
+    Ok(Script::compile(path, &text)?)
+}
+
+/// Reads no more than a module may have, and a byte that tells that there is more.
+fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
+    let mut bytes = Vec::new();
+    let opened =
+        File::open(path).and_then(|file| file.take(MODULE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
+    opened.map_err(|error| SourceError::Io { path: path.to_owned(), error })?;
+    Ok(bytes)
+}

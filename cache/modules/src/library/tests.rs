@@ -1,0 +1,95 @@
+//! What a library takes, what it refuses, and that a refusal changes nothing.
+
+use std::fs;
+
+use super::*;
+use crate::{Metering, Role};
+
+struct Shelf {
+    library: Library,
+    folder: tempfile::TempDir,
+}
+
+impl Shelf {
+    fn new() -> Self {
+        let library = Library::new(Host::new(Metering::Fuel, None).unwrap());
+        Self { library, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn load(&self, path: &Path, name: Option<&str>) -> Result<Arc<Loaded>, LibraryError> {
+        self.library.load(path, name, Loading { by: "uid 7".to_owned(), at: UnixSecs(11) })
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.library.list().iter().map(|loaded| loaded.name.clone()).collect()
+    }
+}
+
+fn guest(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/guests/wasm").join(name)
+}
+
+#[test]
+fn a_module_goes_by_the_name_it_gives_itself_or_is_given() {
+    let shelf = Shelf::new();
+    let mine = shelf.file("mine.rhai", "//! version: 3\n1.0 / doc.size");
+    let loaded = shelf.load(&mine, None).unwrap();
+    assert_eq!((loaded.name.as_str(), loaded.by.as_str(), loaded.at), ("mine", "uid 7", UnixSecs(11)));
+    assert_eq!((loaded.code.form(), loaded.code.manifest().role), ("rhai", Role::Replacement));
+    shelf.load(&mine, Some("other")).unwrap();
+    shelf.load(&guest("sieve.wasm"), None).unwrap();
+    assert_eq!(shelf.names(), ["mine", "other", "wasm-sieve"]);
+}
+
+#[test]
+fn a_refusal_says_why_and_changes_nothing() {
+    let shelf = Shelf::new();
+    let mine = shelf.file("mine.rhai", "doc.uses");
+    shelf.load(&mine, None).unwrap();
+    let check = |path: &Path, name: Option<&str>, expected: &str| {
+        let error = shelf.load(path, name).err().expect("it is refused").to_string();
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(shelf.names(), ["mine"]);
+    };
+    check(&mine, None, "a module called \"mine\" is loaded already");
+    check(&mine, Some("gdsf"), "the name of a built-in policy");
+    check(&shelf.file("sieve.rhai", "doc.uses"), None, "\"sieve\" is the name of a built-in policy");
+    check(&mine, Some("Mine"), "cannot be the name of a module");
+    check(&shelf.file("bad.rhai", "doc.uses +"), Some("bad"), "bad.rhai:1:");
+    check(&shelf.file("bad.wasm", "\0asm"), Some("bad"), "bad.wasm: not a WebAssembly module");
+}
+
+#[test]
+fn a_module_is_unloaded_when_no_instance_of_it_is_left() {
+    let shelf = Shelf::new();
+    shelf.load(&guest("sieve.wasm"), Some("mine")).unwrap();
+    let (prepared, _) = shelf.library.source("mine").unwrap().prepare(1 << 20, 4096).unwrap();
+    assert_eq!(prepared.manifest().name, "mine");
+    let live = shelf.library.get("mine").unwrap().instances.live();
+    assert!(Arc::ptr_eq(live[0].manifest.as_ref().unwrap(), prepared.manifest()));
+    drop(live);
+    let error = shelf.library.unload("mine").err().unwrap();
+    assert_eq!(error.to_string(), "mine is in use: there is an instance of it");
+    drop(prepared);
+    shelf.library.unload("mine").unwrap();
+    assert_eq!(
+        shelf.library.unload("mine").err().unwrap().to_string(),
+        "no module called \"mine\" is loaded"
+    );
+}
+
+#[test]
+fn no_more_are_loaded_than_there_may_be() {
+    let shelf = Shelf::new();
+    let mine = shelf.file("mine.rhai", "doc.uses");
+    for number in 0..LOADED_MAX {
+        shelf.load(&mine, Some(&format!("m{number}"))).unwrap();
+    }
+    assert!(matches!(shelf.load(&mine, None), Err(LibraryError::Full)));
+}
