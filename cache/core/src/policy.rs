@@ -131,6 +131,16 @@ pub trait HookPolicy: Send {
     /// document. `None` only when no document is in the queues.
     fn victim(&mut self, context: &Context<'_>) -> Option<Slot>;
 
+    /// Adds the next `most` victims to `into`, exactly those that as many calls of [`HookPolicy::victim`] would give:
+    /// for policies whose every call has its price. Fewer only when no more documents are in the queues.
+    fn victims(&mut self, context: &Context<'_>, most: usize, into: &mut Vec<Slot>) {
+        into.extend((0..most).map_while(|_| self.victim(context)));
+    }
+
+    /// The host did not believe a victim (`None`: that there was none): what was wrong with it. The built-in fallback
+    /// has made that decision.
+    fn refused(&mut self, _context: &Context<'_>, _wrong: WrongVictim, _slot: Option<Slot>) {}
+
     /// Calls `visit` with the documents in the order they would be evicted if nothing else happened (an approximation
     /// where the order depends on it), without changing anything, until `visit` returns false.
     fn rank(&self, context: &Context<'_>, visit: &mut dyn FnMut(Slot) -> bool);
@@ -149,6 +159,34 @@ pub trait HookPolicy: Send {
     /// Whether the policy can still decide. One that cannot, a module that was stopped, is replaced by the one before.
     fn is_fit(&self) -> bool {
         true
+    }
+}
+
+/// What can be wrong with a victim that a policy names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongVictim {
+    /// It named none, although documents are in its hands.
+    None,
+    /// No document was ever in a slot of this number.
+    OutOfRange,
+    /// There is no document in the slot.
+    Absent,
+    /// The document is a victim already: named before, and perhaps being sent to a client.
+    Taken,
+    /// The document is in the hands of a policy that was replaced.
+    Foreign,
+}
+
+impl WrongVictim {
+    /// The word for it in counters.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::OutOfRange => "out-of-range",
+            Self::Absent => "absent",
+            Self::Taken => "repeated",
+            Self::Foreign => "foreign",
+        }
     }
 }
 

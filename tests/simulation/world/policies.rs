@@ -32,7 +32,11 @@ impl World {
         }
         assert_eq!(self.kind, Kind::Hostile, "{} is said to be unfit", self.deciding);
         match self.with(|executor| executor.roll_back(Reevaluate::All, Cause::Fault, Moment::default())) {
-            Ok(_) => self.rolled_back(),
+            Ok(_) => {
+                self.rolled_back();
+                // Nobody goes back to a policy that failed.
+                self.previous = None;
+            }
             Err(_) => {
                 let lru = *cnn_policies::find("lru").expect("it is built in");
                 self.hand_over(&lru, Reevaluate::All);

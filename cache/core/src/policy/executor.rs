@@ -34,7 +34,7 @@ use self::picks::Pool;
 use super::board::{Board, Fallback, HitDelivery, Told};
 use super::history::History;
 use super::limits::BATCH_EVENTS;
-use super::order::Order;
+use super::order::{Order, Victim};
 use super::{Context, Event, EventKind, HitEvents, Manifest, Prepared, Slot, SlotId};
 use crate::time::{Tick, UnixSecs};
 
@@ -134,6 +134,8 @@ pub struct Executor {
     reconciling: Option<Reconciling>,
     fallback: Fallback,
     pub(super) faults: u64,
+    /// Scratch for victims asked for in one call.
+    victims: Vec<Victim>,
     /// How hits were last asked for.
     delivery: Option<HitDelivery>,
     hits: Vec<SlotId>,
@@ -172,6 +174,7 @@ impl Executor {
             reconciling: None,
             fallback: Fallback::default(),
             faults: 0,
+            victims: Vec::new(),
             delivery: None,
             hits: Vec::new(),
             board,

@@ -12,7 +12,7 @@ pub(super) use self::heap::Heap;
 pub(super) use self::queues::Queues;
 pub(super) use self::sampled::Sampled;
 
-use super::{Context, Event, Replacement, Slot};
+use super::{Context, Event, Replacement, Slot, WrongVictim};
 
 /// A document an order put forward.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,6 +57,14 @@ pub(super) trait Order: Send {
 
     /// Takes out the document that goes first. `None` when it holds none (or, of a policy with queues, claims so).
     fn victim(&mut self, context: &Context<'_>) -> Option<Victim>;
+
+    /// Adds the next `most` victims to `into`, as if taken out one by one; fewer when it holds no more.
+    fn victims(&mut self, context: &Context<'_>, most: usize, into: &mut Vec<Victim>) {
+        into.extend((0..most).map_while(|_| self.victim(context)));
+    }
+
+    /// Its policy named this slot as a victim, or none, and that was wrong.
+    fn refused(&mut self, _context: &Context<'_>, _wrong: WrongVictim, _slot: Option<Slot>) {}
 
     /// A document it put forward and the host did not put back is gone: `Remove`.
     fn victim_gone(&mut self, context: &Context<'_>, event: &Event, value: f64);

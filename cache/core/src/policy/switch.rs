@@ -202,15 +202,38 @@ impl Executor {
         reevaluate: Reevaluate,
         moment: Moment,
     ) -> Result<u64, (Prepared, SwitchRefused)> {
+        self.hand_over_for(Cause::Use, next, reevaluate, moment)
+    }
+
+    /// The same because the deciding policy failed: nobody goes back to that one.
+    ///
+    /// # Errors
+    /// When too many earlier orders are still draining; the prepared policy is given back.
+    pub fn replace_failed(
+        &mut self,
+        next: Prepared,
+        moment: Moment,
+    ) -> Result<u64, (Prepared, SwitchRefused)> {
+        self.hand_over_for(Cause::Fault, next, Reevaluate::All, moment)
+    }
+
+    fn hand_over_for(
+        &mut self,
+        cause: Cause,
+        next: Prepared,
+        reevaluate: Reevaluate,
+        moment: Moment,
+    ) -> Result<u64, (Prepared, SwitchRefused)> {
         if !self.has_room_for_switch() {
             return Err((next, SwitchRefused::Busy(self.draining_orders())));
         }
         let next = next.into_instance(self.free_id(), self.next_serial);
         self.next_serial += 1;
-        Ok(self.succeed(next, reevaluate, Cause::Use, moment))
+        Ok(self.succeed(next, reevaluate, cause, moment))
     }
 
-    /// Makes the policy before this one decide again, with the order it still has. Returns the token.
+    /// Makes the policy before this one decide again, with the order it still has. Returns the token. After a fault
+    /// nobody goes back to the policy that failed.
     ///
     /// # Errors
     /// When there is none.
@@ -232,7 +255,7 @@ impl Executor {
         self.withdraw_offers();
         let before = std::mem::replace(&mut self.deciding, next);
         self.deciding.faults = 0;
-        self.previous = Some(before.serial);
+        self.previous = (cause != Cause::Fault).then_some(before.serial);
         let from = before.manifest.name.clone();
         self.draining.push(before);
         self.reevaluation.left = reevaluate.of(carried);

@@ -5,7 +5,7 @@ use super::{Executor, Owner};
 use crate::policy::board::{Board, Picker};
 use crate::policy::limits::{FAULTS_MAX, GONE_PICKS_MAX, POOL_MIN, POOL_SHARE, TURN_IMPORTS};
 use crate::policy::order::Victim;
-use crate::policy::{Context, Event, EventKind, Slot, SlotId};
+use crate::policy::{Context, Event, EventKind, Slot, SlotId, WrongVictim};
 
 /// How many victims are held ready.
 pub(super) enum Pool {
@@ -66,16 +66,63 @@ impl Executor {
     pub(super) fn refill(&mut self, most: usize) -> (usize, bool) {
         let wanted = self.pool.wanted(&self.board, self.documents());
         let missing = wanted.saturating_sub(self.board.offers());
-        let picks = (0..missing.min(most)).take_while(|_| self.offer_one()).count();
+        let asked = missing.min(most);
+        // Between two picks nothing is heard. Unless documents are carried over there, asking for many at once is asking
+        // for one many times, and cheaper where a call has its price.
+        let at_once = if asked > 1 && self.pending() == 0 { self.offer_many(asked) } else { 0 };
+        let picks = at_once + (at_once..asked).take_while(|_| self.offer_one()).count();
         (picks, picks == most && missing > most)
     }
 
     fn offer_one(&mut self) -> bool {
-        let Some(slot) = self.pick() else { return false };
+        self.pick().is_some_and(|slot| self.offer(slot))
+    }
+
+    fn offer(&mut self, slot: Slot) -> bool {
         // Only this thread fills the pool, and it counted the room.
         let is_put = self.board.put_offer(self.board.offer(slot, Picker::Policy));
         debug_assert!(is_put, "more offers than the pool holds");
         is_put
+    }
+
+    /// Asks the deciding policy for many victims in one call and offers them, in place of wrong ones some picked over its
+    /// head; returns how many. What is then missing is asked for one by one.
+    fn offer_many(&mut self, asked: usize) -> usize {
+        let asked = asked.min(self.deciding.held);
+        let mut victims = std::mem::take(&mut self.victims);
+        let context = Context { documents: self.board.documents(), now: self.now };
+        self.deciding.order.victims(&context, asked, &mut victims);
+        // More than it was asked for would be more than there is room for.
+        victims.truncate(asked);
+        let (mut offered, mut refused) = (0, 0);
+        for &victim in &victims {
+            match self.what_is_wrong(victim.slot) {
+                Some(wrong) => {
+                    self.refuse(wrong, Some(victim.slot));
+                    refused += 1;
+                }
+                None => {
+                    self.trust();
+                    offered += usize::from(self.hand_out(victim, self.deciding.serial));
+                }
+            }
+        }
+        if victims.len() < asked {
+            self.refuse(WrongVictim::None, None);
+            refused += 1;
+        }
+        victims.clear();
+        self.victims = victims;
+        // Only now, or the search could take what comes later in the answer.
+        for _ in 0..refused {
+            let Some(slot) = self.take_over_its_head() else { break };
+            offered += usize::from(self.hand_out(Victim { slot, value: 0.0 }, 0));
+        }
+        offered
+    }
+
+    fn hand_out(&mut self, victim: Victim, serial: u64) -> bool {
+        self.take_in_hand(victim, serial) && self.offer(victim.slot)
     }
 
     /// The next victim, taken out of the orders and noted as offered.
@@ -83,15 +130,20 @@ impl Executor {
         self.carry_in_turn(TURN_IMPORTS);
         for _ in 0..GONE_PICKS_MAX {
             let (victim, serial) = self.choose()?;
-            self.deciding.held -= 1;
-            self.owners.pass(victim.slot, Owner::Offered);
-            self.offered.add(victim.slot, serial, victim.value);
-            if self.is_known_document(victim.slot) {
+            if self.take_in_hand(victim, serial) {
                 return Some(victim.slot);
             }
-            // Gone, and its removal waits to be told: it will find the document offered, and nobody else does.
         }
         None
+    }
+
+    /// Notes a victim of the deciding policy as offered; whether it is there to be offered. One that is gone, and whose
+    /// removal waits to be told, will be found offered by it, and nobody else gets it.
+    fn take_in_hand(&mut self, victim: Victim, serial: u64) -> bool {
+        self.deciding.held -= 1;
+        self.owners.pass(victim.slot, Owner::Offered);
+        self.offered.add(victim.slot, serial, victim.value);
+        self.is_known_document(victim.slot)
     }
 
     /// The deciding policy's victim with the serial of who picked it, or one picked over its head (serial zero) when what
@@ -99,18 +151,43 @@ impl Executor {
     #[inline]
     pub(super) fn choose(&mut self) -> Option<(Victim, u64)> {
         let context = Context { documents: self.board.documents(), now: self.now };
-        match self.deciding.order.victim(&context) {
+        let victim = self.deciding.order.victim(&context);
+        let wrong = match victim {
             Some(victim) if self.is_held(victim.slot, self.deciding.id) => {
-                self.deciding.faults = self.deciding.faults.saturating_sub(1);
-                Some((victim, self.deciding.serial))
+                self.trust();
+                return Some((victim, self.deciding.serial));
             }
-            None if self.deciding.held == 0 => None,
-            _ => {
-                self.deciding.faults = (self.deciding.faults + 2).min(FAULTS_MAX);
-                self.faults += 1;
-                Some((Victim { slot: self.take_over_its_head()?, value: 0.0 }, 0))
-            }
+            None if self.deciding.held == 0 => return None,
+            None => WrongVictim::None,
+            Some(victim) => self.what_is_wrong(victim.slot)?,
+        };
+        self.refuse(wrong, victim.map(|victim| victim.slot));
+        Some((Victim { slot: self.take_over_its_head()?, value: 0.0 }, 0))
+    }
+
+    /// Why a slot is no victim of the deciding policy's, if it is none.
+    fn what_is_wrong(&self, slot: Slot) -> Option<WrongVictim> {
+        match self.owners.of(slot) {
+            Owner::Instance(id) if id == self.deciding.id => None,
+            Owner::Instance(_) => Some(WrongVictim::Foreign),
+            Owner::Offered => Some(WrongVictim::Taken),
+            Owner::Nobody if slot >= self.board.slots_ever_used() => Some(WrongVictim::OutOfRange),
+            Owner::Nobody => Some(WrongVictim::Absent),
         }
+    }
+
+    #[inline]
+    fn trust(&mut self) {
+        self.deciding.faults = self.deciding.faults.saturating_sub(1);
+    }
+
+    /// Counts a wrong victim of the deciding policy, and tells it.
+    #[cold]
+    fn refuse(&mut self, wrong: WrongVictim, slot: Option<Slot>) {
+        self.deciding.faults = (self.deciding.faults + 2).min(FAULTS_MAX);
+        self.faults += 1;
+        let context = Context { documents: self.board.documents(), now: self.now };
+        self.deciding.order.refused(&context, wrong, slot);
     }
 
     /// A victim from the deciding order without the help of its policy, which is told that the document is gone.

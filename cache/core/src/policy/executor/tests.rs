@@ -4,7 +4,7 @@ use super::*;
 use crate::policy::board::{Offer, Picker, Removal};
 use crate::policy::{
     Audit, Cause, Document, Goal, HookPolicy, Inline, KeyPolicy, Kind, Moment, Reevaluate, Replacement,
-    SwitchRefused, Traffic,
+    SwitchRefused, Traffic, WrongVictim,
 };
 use std::borrow::Cow;
 
@@ -35,6 +35,16 @@ impl KeyPolicy for Size {
 struct Fifo {
     queue: VecDeque<Slot>,
     lie: Answer,
+    told: Arc<parking_lot::Mutex<Told>>,
+}
+
+/// What a policy was asked and told.
+#[derive(Default)]
+struct Told {
+    /// How many victims it was asked for, each time.
+    asked: Vec<usize>,
+    /// What was wrong with its victims.
+    wrong: Vec<(WrongVictim, Option<Slot>)>,
 }
 
 type Answer = fn(&mut VecDeque<Slot>) -> Option<Slot>;
@@ -52,6 +62,15 @@ impl HookPolicy for Fifo {
 
     fn victim(&mut self, _context: &Context<'_>) -> Option<Slot> {
         (self.lie)(&mut self.queue)
+    }
+
+    fn victims(&mut self, _context: &Context<'_>, most: usize, into: &mut Vec<Slot>) {
+        self.told.lock().asked.push(most);
+        into.extend((0..most).map_while(|_| (self.lie)(&mut self.queue)));
+    }
+
+    fn refused(&mut self, _context: &Context<'_>, wrong: WrongVictim, slot: Option<Slot>) {
+        self.told.lock().wrong.push((wrong, slot));
     }
 
     fn rank(&self, _context: &Context<'_>, visit: &mut dyn FnMut(Slot) -> bool) {
@@ -91,8 +110,14 @@ fn fifo() -> Prepared {
 }
 
 fn lying(lie: Answer) -> Prepared {
-    let fifo = Fifo { queue: VecDeque::new(), lie };
-    prepared("fifo", HitEvents::Unneeded, Replacement::Hooks(Box::new(fifo)))
+    listening(lie).0
+}
+
+/// The same, with what it will have been told.
+fn listening(lie: Answer) -> (Prepared, Arc<parking_lot::Mutex<Told>>) {
+    let told = Arc::default();
+    let fifo = Fifo { queue: VecDeque::new(), lie, told: Arc::clone(&told) };
+    (prepared("fifo", HitEvents::Unneeded, Replacement::Hooks(Box::new(fifo))), told)
 }
 
 /// An executor that a test turns by hand, and a clock that never stands still.
@@ -444,6 +469,62 @@ fn a_wrong_victim_costs_one_decision_and_too_many_are_reported() {
         assert_eq!(rig.executor.status().pending, 0);
         assert_eq!(rig.executor.status().documents, 1940);
     }
+}
+
+#[test]
+fn many_victims_are_asked_for_in_one_call_where_the_pool_is_filled() {
+    let (first, told) = listening(VecDeque::pop_front);
+    let mut rig = Rig::new(first);
+    rig.fill(200);
+    assert_eq!(rig.turn().picks, 4);
+    assert_eq!((told.lock().asked.as_slice(), rig.worst(5).as_slice()), (&[4][..], &[0, 1, 2, 3, 4][..]));
+    // One is not worth a batch, and while documents are carried over between two picks, each is asked for alone.
+    rig.evict();
+    rig.turn();
+    rig.switch(lru(), Reevaluate::Count(0));
+    rig.turn();
+    assert_eq!(told.lock().asked, [4]);
+}
+
+#[test]
+fn each_wrong_victim_of_an_answer_is_told_by_its_kind_and_replaced() {
+    use WrongVictim::{Absent, None as Nobody, OutOfRange, Taken};
+    let check = |lie: Answer, expected: &[(WrongVictim, Option<Slot>)]| {
+        let (first, told) = listening(lie);
+        let mut rig = Rig { audit: Audit::Books, ..Rig::new(first) };
+        let ids = rig.fill(201);
+        rig.board.removed(ids[200], Removal::Gone);
+        assert_eq!(rig.turn().picks, 4);
+        assert_eq!(told.lock().wrong, expected);
+        assert_eq!(rig.executor.faults(), expected.len() as u64);
+        let mut victims: Vec<_> = (0..4).map(|_| rig.evict()).collect();
+        assert!(victims.iter().all(|(_, picker)| *picker == Picker::Policy));
+        victims.sort_unstable_by_key(|(slot, _)| *slot);
+        victims.dedup_by_key(|(slot, _)| *slot);
+        assert_eq!(victims.len(), 4);
+    };
+    check(VecDeque::pop_front, &[]);
+    check(|queue| queue.front().copied(), &[(Taken, Some(0)); 3]);
+    check(|_| Some(200), &[(Absent, Some(200)); 4]);
+    check(|_| Some(201), &[(OutOfRange, Some(201)); 4]);
+    check(|_| Some(u32::MAX), &[(OutOfRange, Some(u32::MAX)); 4]);
+    // Nobody, and nobody again for each of the three that are asked for one by one.
+    check(|_| None, &[(Nobody, None); 4]);
+    check(|queue| if queue.len() > 199 { queue.pop_front() } else { Some(0) }, &[(Taken, Some(0)); 3]);
+}
+
+#[test]
+fn nobody_goes_back_to_a_policy_that_failed() {
+    let mut rig = Rig::new(lru());
+    rig.fill(100);
+    rig.turn();
+    rig.switch(fifo(), Reevaluate::All);
+    rig.executor.roll_back(Reevaluate::All, Cause::Fault, Moment::default()).unwrap();
+    let back = rig.executor.roll_back(Reevaluate::All, Cause::Rollback, Moment::default());
+    assert_eq!((back, rig.executor.status().previous), (Err(SwitchRefused::NothingBefore), None));
+    rig.executor.replace_failed(size(), Moment::default()).map_err(|(_, why)| why).unwrap();
+    rig.turn();
+    assert_eq!((rig.executor.status().previous, rig.executor.last_switch().cause), (None, Cause::Fault));
 }
 
 #[test]

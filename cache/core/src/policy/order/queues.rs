@@ -4,16 +4,18 @@ use std::collections::VecDeque;
 
 use super::{Order, Precision, Rank, Victim};
 use crate::policy::limits::{LINE_VISITS_MAX, NEAREST};
-use crate::policy::{Context, Event, HookPolicy, Slot};
+use crate::policy::{Context, Event, HookPolicy, Slot, WrongVictim};
 
 /// A hook policy as an order.
 pub(in crate::policy) struct Queues {
     policy: Box<dyn HookPolicy>,
+    /// Scratch for victims asked for in one call.
+    slots: Vec<Slot>,
 }
 
 impl Queues {
     pub(in crate::policy) fn new(policy: Box<dyn HookPolicy>) -> Self {
-        Self { policy }
+        Self { policy, slots: Vec::new() }
     }
 }
 
@@ -32,6 +34,15 @@ impl Order for Queues {
 
     fn victim(&mut self, context: &Context<'_>) -> Option<Victim> {
         self.policy.victim(context).map(|slot| Victim { slot, value: 0.0 })
+    }
+
+    fn victims(&mut self, context: &Context<'_>, most: usize, into: &mut Vec<Victim>) {
+        self.policy.victims(context, most, &mut self.slots);
+        into.extend(self.slots.drain(..).map(|slot| Victim { slot, value: 0.0 }));
+    }
+
+    fn refused(&mut self, context: &Context<'_>, wrong: WrongVictim, slot: Option<Slot>) {
+        self.policy.refused(context, wrong, slot);
     }
 
     fn victim_gone(&mut self, context: &Context<'_>, event: &Event, _value: f64) {
