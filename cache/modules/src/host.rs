@@ -23,6 +23,8 @@ pub enum Metering {
     Deadline,
     /// By the number of instructions: for replays, which must give the same answer on any machine.
     Fuel,
+    /// The same, and a trap tells where it happened, which takes time: for looking at a fault.
+    Traced,
 }
 
 /// Where the compiled code of a module came from.
@@ -163,6 +165,17 @@ impl Wasm {
         self.code_bytes
     }
 
+    /// An instance without a policy around it.
+    pub(crate) fn guest(
+        &self,
+        settings: &[f64],
+        capacity: u64,
+        slots_max: usize,
+    ) -> Result<Guest, InstantiateError> {
+        let prepare = Prepare { settings, capacity, slots_max };
+        Guest::new(&self.pre, wasm::limits(slots_max), self.engines.meter(), &prepare)
+    }
+
     /// A new instance for a cache of `capacity` bytes and slots below `slots_max`.
     ///
     /// # Errors
@@ -177,9 +190,8 @@ impl Wasm {
         let (Some(manifest), Some(Replacing { event_time, .. })) = (said.policy(), said.replacement) else {
             return Err(InstantiateError::OtherRole(said.role));
         };
-        let prepare = Prepare { settings, capacity, slots_max };
-        let limits = wasm::limits(slots_max);
-        let guest = Guest::new(&self.pre, limits, self.engines.meter(), &prepare)?;
+        let values: Vec<_> = settings.values().map(|(_, value)| value).collect();
+        let guest = self.guest(&values, capacity, slots_max)?;
         let health = Arc::clone(guest.health());
         let replacement = match manifest.kind {
             Kind::Hooks => Replacement::Hooks(Box::new(Hooks::new(guest, event_time)?)),

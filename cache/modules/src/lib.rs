@@ -14,10 +14,14 @@ pub mod limits;
 
 mod code;
 mod digest;
+mod fault;
 mod health;
 mod host;
+mod journal;
+mod ledger;
 mod library;
 mod manifest;
+mod reproducer;
 mod script;
 mod sources;
 mod trial;
@@ -25,10 +29,13 @@ mod wasm;
 
 pub use code::{Code, open_script};
 pub use digest::Digest;
+pub use fault::{Fault, FaultKind};
 pub use health::{Health, Report};
 pub use host::{Built, Host, LoadError, Metering, Origin, Wasm};
+pub use ledger::{Ledger, Notice, Record, Reporter};
 pub use library::{Instance, Instances, Library, LibraryError, Loaded, Loading};
 pub use manifest::{EventTime, ManifestError, ModuleManifest, Replacing, Role};
+pub use reproducer::{Frame, ReproduceError, Reproducer, Reproducers, Reproduction, Subject};
 pub use script::{Script, ScriptError};
 pub use sources::{Source, SourceError, is_file};
 pub use trial::Trial;

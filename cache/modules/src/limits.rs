@@ -44,8 +44,33 @@ pub const CALL_TICKS_MAX: u64 = 10;
 /// Instructions a call may take where they are counted instead: as many as fit into that time.
 pub const CALL_FUEL_MAX: u64 = 50_000_000;
 
-/// Calls that may end in a trap before the instance is not called any more.
+/// Faults within [`FAULT_WINDOW`] after which the instance is not called any more. Each costs one decision, so this
+/// many do no harm.
 pub const TRAPS_MAX: u32 = 8;
+
+/// The time in which so many faults are too many; one now and then goes on for ever.
+pub const FAULT_WINDOW: Duration = Duration::from_secs(60);
+
+/// Bytes of calls kept of an instance, so that a fault can be done again: some 100,000 events.
+pub const JOURNAL_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Modules whose faults are counted apart; of more, the one whose last fault is the longest ago is forgotten.
+pub const LEDGER_MODULES_MAX: usize = 256;
+
+/// News of faults that wait to be written down.
+pub const NOTICES_MAX: usize = 64;
+
+/// Largest reproducer, in bytes: a journal and a module in base64.
+pub const REPRODUCER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Reproducers kept on disk; the oldest go first.
+pub const REPRODUCER_FILES_MAX: usize = 64;
+
+/// Bytes of all of them.
+pub const REPRODUCERS_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Functions of a trap that are named; a recursion without end has thousands.
+pub const FRAMES_MAX: usize = 8;
 
 /// Compiled code held in memory, in bytes.
 pub const COMPILED_BYTES_MAX: u64 = 64 * 1024 * 1024;

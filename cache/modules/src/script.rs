@@ -21,13 +21,14 @@ mod policy;
 use std::path::Path;
 use std::sync::Arc;
 
-use cnn_core::policy::{Kind, Replacement};
+use cnn_core::policy::{Document, Kind, Replacement};
+use cnn_core::time::Tick;
 use rhai::{AST, ASTNode, Expr, Position};
 
 pub use self::error::ScriptError;
 pub(crate) use self::policy::Scripted;
 
-use self::document::{DRIFTS, FIELDS};
+use self::document::{Clock, DRIFTS, Doc, FIELDS};
 use self::error::Source;
 use crate::limits::{SCRIPT_BYTES_MAX, TRIALS};
 use crate::manifest::{ManifestError, ModuleManifest, Role, script_role};
@@ -114,6 +115,19 @@ impl Script {
     /// The digest of its text.
     pub const fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Its value for a document at a moment; what is wrong is told with its place. `path` names the script.
+    pub(crate) fn value_of(
+        &self,
+        path: &Path,
+        document: Document,
+        now: Tick,
+        aging: f64,
+    ) -> Result<f64, ScriptError> {
+        let source = Source { path, text: &self.text };
+        let doc = Doc { columns: document, clock: Clock { now, aging } };
+        engine::value(&self.program, &doc).map_err(|fault| source.error(fault.position, fault.message))
     }
 
     /// A new instance.

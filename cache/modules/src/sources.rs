@@ -11,7 +11,7 @@ use cnn_core::policy::{Choice, Manifest, PrepareError, Prepared, Settings, Spec,
 use thiserror::Error;
 
 use crate::library::Instances;
-use crate::{Code, Health, Host, LoadError, Rejected, Role, ScriptError};
+use crate::{Code, Digest, Health, Host, LoadError, Rejected, Role, ScriptError, Subject};
 
 /// Why there is no policy of this spec.
 #[derive(Debug, Error)]
@@ -129,6 +129,27 @@ impl Source {
     /// What the policy says of itself; its name is the one a module declares.
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The module with what an instance of it is made for; nothing for a built-in policy.
+    pub fn subject(&self, capacity: u64, slots_max: usize) -> Option<Subject> {
+        let Form::Module(code, settings) = &self.form else { return None };
+        Some(Subject {
+            name: self.manifest.name.clone().into_owned(),
+            path: self.name.split('(').next().unwrap_or_default().into(),
+            code: Arc::clone(code),
+            settings: settings.clone(),
+            capacity,
+            slots_max,
+        })
+    }
+
+    /// The digest of a module's file; nothing for a built-in policy.
+    pub fn digest(&self) -> Option<Digest> {
+        match &self.form {
+            Form::Native(_) => None,
+            Form::Module(code, _) => Some(code.digest()),
+        }
     }
 
     /// An instance for a cache of `capacity` bytes and slots below `slots_max`, and for a module what it does.

@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod guest;
+pub(crate) mod reproduce;
 pub(crate) mod verify;
 
 mod engine;

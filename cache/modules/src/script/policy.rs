@@ -8,7 +8,9 @@ use cnn_core::policy::{Context, Document, Event, KeyPolicy, ScorePolicy, Slot};
 use super::document::{self, Clock, Doc};
 use super::{Program, engine};
 use crate::Health;
+use crate::fault::{Fault, FaultKind};
 use crate::limits::TRAPS_MAX;
+use crate::reproducer::{Asked, Inputs};
 
 /// The policy.
 pub(crate) struct Scripted {
@@ -31,15 +33,18 @@ impl Scripted {
         }
         self.health.called();
         let doc = Doc { columns, clock: Clock { now: context.now, aging: self.aging } };
-        match engine::value(&self.program, &doc) {
-            Ok(value) => Some(value),
+        let fault = match engine::value(&self.program, &doc) {
+            Ok(value) if value.is_finite() => return Some(value),
+            Ok(value) => Fault::not_finite("", value),
             Err(fault) => {
                 let place = fault.position.line().map(|line| format!("line {line}: ")).unwrap_or_default();
-                let goes_on = self.health.trapped(format!("{place}{}", fault.message), TRAPS_MAX);
-                self.is_silenced.store(!goes_on, Relaxed);
-                None
+                Fault::new(FaultKind::Script, "", format!("{place}{}", fault.message))
             }
-        }
+        };
+        let inputs = || Some(Inputs::Document(Asked::new(&columns, context.now, self.aging)));
+        let goes_on = self.health.fault(fault, context.now, TRAPS_MAX, inputs);
+        self.is_silenced.store(!goes_on, Relaxed);
+        None
     }
 }
 

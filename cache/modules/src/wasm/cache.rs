@@ -21,7 +21,7 @@ const ENDING: &str = "code";
 /// Permissions that let anybody but the owner do anything.
 const OTHERS: u32 = 0o077;
 
-/// Why a directory cannot hold compiled code.
+/// Why a directory cannot be used.
 #[derive(Debug, Error)]
 pub enum CacheError {
     /// It cannot be made or looked at.
@@ -34,7 +34,7 @@ pub enum CacheError {
         error: io::Error,
     },
     /// Somebody else could write into it.
-    #[error("{path}: compiled code is kept only in a directory that we own and nobody else may enter (mode 0700)", path = .0.display())]
+    #[error("{path}: expected a directory that we own and nobody else may enter (mode 0700)", path = .0.display())]
     NotOurs(PathBuf),
 }
 
@@ -61,15 +61,7 @@ impl CodeCache {
     /// # Errors
     /// When it cannot be made, or is not ours alone.
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
-        let io = |error| CacheError::Io { path: folder.to_owned(), error };
-        match DirBuilder::new().mode(0o700).create(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io(error)),
-            _ => {}
-        }
-        let found = fs::symlink_metadata(folder).map_err(io)?;
-        if !found.is_dir() || found.uid() != us() || found.mode() & OTHERS != 0 {
-            return Err(CacheError::NotOurs(folder.to_owned()));
-        }
+        own(folder)?;
         Ok(Self { folder: folder.to_owned(), writes: AtomicU64::new(0) })
     }
 
@@ -131,6 +123,20 @@ impl CodeCache {
             }
         }
     }
+}
+
+/// Makes sure that there is a directory, that it is ours, and that nobody else may enter it.
+pub(crate) fn own(folder: &Path) -> Result<(), CacheError> {
+    let io = |error| CacheError::Io { path: folder.to_owned(), error };
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io(error)),
+        _ => {}
+    }
+    let found = fs::symlink_metadata(folder).map_err(io)?;
+    if !found.is_dir() || found.uid() != us() || found.mode() & OTHERS != 0 {
+        return Err(CacheError::NotOurs(folder.to_owned()));
+    }
+    Ok(())
 }
 
 fn us() -> u32 {

@@ -2,6 +2,7 @@
 //! runs, with counted instructions where the same input must give the same answer on any machine.
 
 use std::hash::{Hash, Hasher};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 
@@ -10,7 +11,7 @@ use wasmtime::{Config, Engine, OptLevel, Store, StoreLimits, StoreLimitsBuilder}
 
 use crate::host::Metering;
 use crate::limits::{
-    CALL_FUEL_MAX, CALL_TICKS_MAX, MEMORY_BYTES_BASE, MEMORY_BYTES_PER_SLOT, STACK_BYTES_MAX,
+    CALL_FUEL_MAX, CALL_TICKS_MAX, FRAMES_MAX, MEMORY_BYTES_BASE, MEMORY_BYTES_PER_SLOT, STACK_BYTES_MAX,
     TABLE_ELEMENTS_MAX, TABLES_MAX, TICK,
 };
 
@@ -44,7 +45,7 @@ impl Engines {
     /// A meter for one instance.
     pub(crate) fn meter(&self) -> Meter {
         match self.metering {
-            Metering::Fuel => Meter::Fuel,
+            Metering::Fuel | Metering::Traced => Meter::Fuel,
             Metering::Deadline => Meter::Deadline(self.ticker()),
         }
     }
@@ -97,7 +98,7 @@ fn config(metering: Metering) -> Config {
         // A NaN has many encodings and processors differ in which they make; policies must not.
         .cranelift_nan_canonicalization(true)
         .max_wasm_stack(STACK_BYTES_MAX)
-        .wasm_backtrace_max_frames(None)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES_MAX).filter(|_| metering == Metering::Traced))
         .memory_may_move(false)
         .wasm_simd(false)
         .wasm_relaxed_simd(false)
@@ -106,7 +107,7 @@ fn config(metering: Metering) -> Config {
         .wasm_tail_call(false)
         .wasm_extended_const(false)
         .epoch_interruption(metering == Metering::Deadline)
-        .consume_fuel(metering == Metering::Fuel);
+        .consume_fuel(metering != Metering::Deadline);
     config
 }
 

@@ -4,12 +4,15 @@
 use std::sync::Arc;
 
 use cnn_abi::{BATCH_EVENTS_MAX, EVENT_BYTES, Event};
-use cnn_core::policy::Settings;
+use cnn_core::time::Tick;
 use thiserror::Error;
 use wasmtime::{Instance, InstancePre, Memory, Store, StoreLimits, Trap, TypedFunc, WasmParams, WasmResults};
 
 use super::Meter;
+use crate::fault::{Fault, FaultKind};
+use crate::journal::{Called, Journal};
 use crate::limits::TRAPS_MAX;
+use crate::reproducer::Inputs;
 use crate::{Health, Role};
 
 /// Why a verified module cannot be put to work.
@@ -53,6 +56,28 @@ pub(crate) struct Guest {
     meter: Meter,
     health: Arc<Health>,
     is_silenced: bool,
+    /// The time of the call being made.
+    now: Tick,
+    journal: Journal,
+}
+
+/// A function of a guest, with the name it is exported as.
+pub(crate) struct Function<P, R> {
+    name: &'static str,
+    call: TypedFunc<P, R>,
+}
+
+impl<P, R> Clone for Function<P, R> {
+    fn clone(&self) -> Self {
+        Self { name: self.name, call: self.call.clone() }
+    }
+}
+
+impl<P, R> Function<P, R> {
+    /// What it is exported as.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
 }
 
 /// A place in a guest's memory, checked once: memories grow and never move or shrink.
@@ -79,7 +104,8 @@ impl Guest {
             .get_memory(&mut store, "memory")
             .ok_or_else(|| InstantiateError::Refused("it has no memory".to_owned()))?;
         let health = Arc::default();
-        let mut guest = Self { store, instance, memory, meter, health, is_silenced: false };
+        let (now, journal) = (Tick::default(), Journal::default());
+        let mut guest = Self { store, instance, memory, meter, health, is_silenced: false, now, journal };
         guest.prepare(prepare)?;
         Ok(guest)
     }
@@ -91,7 +117,7 @@ impl Guest {
 
     fn prepare(&mut self, prepare: &Prepare<'_>) -> Result<(), InstantiateError> {
         if let Some(set) = self.function_if_any::<(u32, f64), ()>("set") {
-            for (number, (_, value)) in (0_u32..).zip(prepare.settings.values()) {
+            for (number, &value) in (0_u32..).zip(prepare.settings) {
                 self.must("set", &set, (number, value))?;
             }
         }
@@ -101,22 +127,24 @@ impl Guest {
     }
 
     /// A function that verification has found.
-    pub(crate) fn function<P, R>(&mut self, name: &'static str) -> Result<TypedFunc<P, R>, InstantiateError>
+    pub(crate) fn function<P, R>(&mut self, name: &'static str) -> Result<Function<P, R>, InstantiateError>
     where
         P: WasmParams,
         R: WasmResults,
     {
         let found = self.instance.get_typed_func(&mut self.store, name);
-        found.map_err(|error| InstantiateError::Failed { function: name, why: why(&error) })
+        let found = found.map_err(|error| InstantiateError::Failed { function: name, why: why(&error) });
+        Ok(Function { name, call: found? })
     }
 
     /// A function that need not be there.
-    pub(crate) fn function_if_any<P, R>(&mut self, name: &'static str) -> Option<TypedFunc<P, R>>
+    pub(crate) fn function_if_any<P, R>(&mut self, name: &'static str) -> Option<Function<P, R>>
     where
         P: WasmParams,
         R: WasmResults,
     {
-        self.instance.get_typed_func(&mut self.store, name).ok()
+        let call = self.instance.get_typed_func(&mut self.store, name).ok()?;
+        Some(Function { name, call })
     }
 
     /// The room a function returns the address of.
@@ -139,22 +167,35 @@ impl Guest {
     fn must<P, R>(
         &mut self,
         function: &'static str,
-        call: &TypedFunc<P, R>,
+        call: &Function<P, R>,
         parameters: P,
     ) -> Result<R, InstantiateError>
     where
         P: WasmParams,
         R: WasmResults,
     {
-        self.meter.arm(&mut self.store);
-        let done = call.call(&mut self.store, parameters);
+        let done = self.try_call(call, parameters);
         self.health.has_memory(self.memory.data_size(&self.store));
         done.map_err(|error| InstantiateError::Failed { function, why: why(&error) })
     }
 
+    /// Says what time it is: of the calls that follow, and of their faults.
+    #[inline]
+    pub(crate) const fn set_now(&mut self, now: Tick) {
+        self.now = now;
+    }
+
+    /// Writes a call that is about to be made into the journal, if somebody wants one.
+    #[inline]
+    pub(crate) fn note(&mut self, called: Called, parts: [&[u8]; 2]) {
+        if self.health.is_watched() && !self.is_silenced {
+            self.journal.add(called, parts);
+        }
+    }
+
     /// Calls a function; `None` when it traps, takes too long, or is not called any more.
     #[inline]
-    pub(crate) fn call<P, R>(&mut self, function: &TypedFunc<P, R>, parameters: P) -> Option<R>
+    pub(crate) fn call<P, R>(&mut self, function: &Function<P, R>, parameters: P) -> Option<R>
     where
         P: WasmParams,
         R: WasmResults,
@@ -163,20 +204,37 @@ impl Guest {
             return None;
         }
         self.health.called();
-        self.meter.arm(&mut self.store);
-        match function.call(&mut self.store, parameters) {
+        match self.try_call(function, parameters) {
             Ok(result) => Some(result),
             Err(error) => {
-                self.fault(why(&error));
+                self.fault(Fault::new(kind_of(&error), function.name, why(&error)));
                 None
             }
         }
     }
 
+    /// Calls a function whatever was before.
+    #[inline]
+    pub(crate) fn try_call<P, R>(&mut self, function: &Function<P, R>, parameters: P) -> wasmtime::Result<R>
+    where
+        P: WasmParams,
+        R: WasmResults,
+    {
+        self.meter.arm(&mut self.store);
+        function.call.call(&mut self.store, parameters)
+    }
+
     /// Notes that the guest did what it must not.
     #[cold]
-    pub(crate) fn fault(&mut self, why: String) {
-        self.is_silenced = !self.health.trapped(why, TRAPS_MAX);
+    pub(crate) fn fault(&mut self, fault: Fault) {
+        let journal = &self.journal;
+        let inputs = || {
+            let (journal, is_whole) = journal.copied();
+            Some(Inputs::Calls { journal, is_whole })
+        };
+        if !self.health.fault(fault, self.now, TRAPS_MAX, inputs) {
+            self.is_silenced = true;
+        }
     }
 
     /// Writes to the beginning of a room.
@@ -211,13 +269,22 @@ impl Guest {
 
 /// What an instance is prepared for.
 pub(crate) struct Prepare<'a> {
-    pub(crate) settings: &'a Settings,
+    /// The parameters' values, in their order.
+    pub(crate) settings: &'a [f64],
     pub(crate) capacity: u64,
     pub(crate) slots_max: usize,
 }
 
+/// Whether a call took too long, or trapped.
+pub(super) fn kind_of(error: &wasmtime::Error) -> FaultKind {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt | Trap::OutOfFuel) => FaultKind::Time,
+        _ => FaultKind::Trap,
+    }
+}
+
 /// What went wrong, in few words.
-fn why(error: &wasmtime::Error) -> String {
+pub(super) fn why(error: &wasmtime::Error) -> String {
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => "the time for a call is over".to_owned(),
         Some(Trap::OutOfFuel) => "the instructions for a call are used up".to_owned(),

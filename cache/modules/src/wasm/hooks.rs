@@ -6,11 +6,12 @@
 use std::cell::RefCell;
 
 use cnn_abi::{BATCH_EVENTS_MAX, EVENT_BYTES, PICKS_MAX};
-use cnn_core::policy::{Context, Event, HookPolicy, Slot};
+use cnn_core::policy::{Context, Event, HookPolicy, Slot, WrongVictim};
 use cnn_core::time::Tick;
-use wasmtime::TypedFunc;
 
-use super::guest::{Batch, Guest, InstantiateError, Room};
+use super::guest::{Batch, Function, Guest, InstantiateError, Room};
+use crate::fault::Fault;
+use crate::journal::Called;
 use crate::manifest::EventTime;
 
 /// The policy.
@@ -25,10 +26,14 @@ struct Inner {
     event_time: EventTime,
     events: Room,
     picks: Room,
-    on_events: TypedFunc<(u32, u64), ()>,
-    victims: TypedFunc<u32, u32>,
-    len: TypedFunc<(), u32>,
-    rank: Option<TypedFunc<(u32, u32), u32>>,
+    on_events: Function<(u32, u64), ()>,
+    victims: Function<u32, u32>,
+    len: Function<(), u32>,
+    rank: Option<Function<(u32, u32), u32>>,
+    /// Scratch for one victim.
+    one: Vec<Slot>,
+    /// Whether the last call for victims came to an answer that can be one.
+    has_answered: bool,
 }
 
 impl Hooks {
@@ -40,6 +45,8 @@ impl Hooks {
             victims: guest.function("victims")?,
             len: guest.function("len")?,
             rank: guest.function_if_any("rank"),
+            one: Vec::with_capacity(1),
+            has_answered: false,
             batch: Batch::new(),
             time: Tick::default(),
             event_time,
@@ -62,39 +69,56 @@ impl Inner {
     /// when it names a victim.
     fn flush(&mut self) {
         if self.batch.len() > 0 {
-            self.guest.write(self.events, self.batch.as_bytes());
+            let events = self.batch.as_bytes();
+            self.guest.note(Called::OnEvents, [&self.time.0.to_le_bytes(), events]);
+            self.guest.write(self.events, events);
             self.guest.call(&self.on_events, (self.batch.len() as u32, self.time.0));
             self.batch.clear();
         }
     }
 
-    /// Calls a function that writes slots, and reads them.
-    fn slots(&mut self, call: impl FnOnce(&mut Guest) -> Option<u32>, most: usize) -> Vec<Slot> {
-        let Some(count) = call(&mut self.guest) else { return Vec::new() };
-        if count as usize > most {
-            self.guest.fault(format!("returned {count} slots where {most} were asked for"));
-            return Vec::new();
+    /// Reads the slots a function says it has written, if it may have written so many.
+    fn slots(&mut self, function: &'static str, count: u32, asked: u32) -> impl Iterator<Item = Slot> {
+        let is_right = count <= asked;
+        if !is_right {
+            self.guest.fault(Fault::count(function, count, asked));
         }
-        let bytes = self.guest.read(self.picks, count as usize * size_of::<Slot>());
-        bytes.as_chunks().0.iter().map(|&slot| Slot::from_le_bytes(slot)).collect()
+        let bytes = if is_right { count as usize * size_of::<Slot>() } else { 0 };
+        self.guest.read(self.picks, bytes).as_chunks().0.iter().map(|&slot| Slot::from_le_bytes(slot))
     }
 
-    fn victim(&mut self) -> Option<Slot> {
+    /// Up to so many victims, as many as the room has place for in one call.
+    fn victims(&mut self, now: Tick, most: usize, into: &mut Vec<Slot>) {
+        self.guest.set_now(now);
         self.flush();
-        let count = self.guest.call(&self.victims, 1)?;
-        if count > 1 {
-            self.guest.fault(format!("returned {count} victims where 1 was asked for"));
-            return None;
+        let mut left = most;
+        self.has_answered = true;
+        while left > 0 {
+            let asked = left.min(PICKS_MAX) as u32;
+            self.guest.note(Called::Victims, [&asked.to_le_bytes(), &[]]);
+            let answer = self.guest.call(&self.victims, asked);
+            self.has_answered = answer.is_some_and(|count| count <= asked);
+            let Some(count) = answer else { return };
+            let before = into.len();
+            into.extend(self.slots(self.victims.name(), count, asked));
+            let added = into.len() - before;
+            left -= added;
+            if added < asked as usize {
+                return;
+            }
         }
-        let slot = *self.guest.read(self.picks, size_of::<Slot>()).first_chunk()?;
-        (count == 1).then(|| Slot::from_le_bytes(slot))
     }
 
     /// The slots from a place in the order on, as many as there is room for.
     fn ranked(&mut self, first: u32) -> Vec<Slot> {
         self.flush();
         let Some(rank) = self.rank.clone() else { return Vec::new() };
-        self.slots(|guest| guest.call(&rank, (first, PICKS_MAX as u32)), PICKS_MAX)
+        let asked = PICKS_MAX as u32;
+        self.guest.note(Called::Rank, [&first.to_le_bytes(), &asked.to_le_bytes()]);
+        match self.guest.call(&rank, (first, asked)) {
+            Some(count) => self.slots(rank.name(), count, asked).collect(),
+            None => Vec::new(),
+        }
     }
 }
 
@@ -103,8 +127,26 @@ impl HookPolicy for Hooks {
         self.0.get_mut().tell(context.now, event);
     }
 
-    fn victim(&mut self, _context: &Context<'_>) -> Option<Slot> {
-        self.0.get_mut().victim()
+    fn victim(&mut self, context: &Context<'_>) -> Option<Slot> {
+        let inner = self.0.get_mut();
+        let mut victims = std::mem::take(&mut inner.one);
+        inner.victims(context.now, 1, &mut victims);
+        let victim = victims.pop();
+        inner.one = victims;
+        victim
+    }
+
+    fn victims(&mut self, context: &Context<'_>, most: usize, into: &mut Vec<Slot>) {
+        self.0.get_mut().victims(context.now, most, into);
+    }
+
+    fn refused(&mut self, context: &Context<'_>, wrong: WrongVictim, slot: Option<Slot>) {
+        let Inner { guest, has_answered, .. } = self.0.get_mut();
+        guest.set_now(context.now);
+        // One that was stopped names nobody any more, and a call that failed was a fault already.
+        if guest.is_fit() && *has_answered {
+            guest.fault(Fault::of_victim(wrong, "victims", slot));
+        }
     }
 
     fn rank(&self, context: &Context<'_>, visit: &mut dyn FnMut(Slot) -> bool) {
@@ -122,6 +164,7 @@ impl HookPolicy for Hooks {
     fn len(&self) -> usize {
         let inner = &mut *self.0.borrow_mut();
         inner.flush();
+        inner.guest.note(Called::Len, [&[], &[]]);
         inner.guest.call(&inner.len, ()).unwrap_or(0) as usize
     }
 

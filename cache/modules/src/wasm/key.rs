@@ -2,16 +2,17 @@
 
 use cnn_abi::{BATCH_EVENTS_MAX, EVENT_BYTES};
 use cnn_core::policy::{Context, Event, KeyPolicy};
-use wasmtime::TypedFunc;
 
-use super::guest::{Guest, InstantiateError, Room, event_bytes};
+use super::guest::{Function, Guest, InstantiateError, Room, event_bytes};
+use crate::fault::Fault;
+use crate::journal::Called;
 
 /// The policy.
 pub(crate) struct Key {
     guest: Guest,
     events: Room,
-    key: TypedFunc<u64, f64>,
-    evicted: Option<TypedFunc<f64, ()>>,
+    key: Function<u64, f64>,
+    evicted: Option<Function<f64, ()>>,
 }
 
 impl Key {
@@ -28,12 +29,23 @@ impl Key {
 impl KeyPolicy for Key {
     /// Without an answer the document is ordered by what it costs to keep it, its size.
     fn key(&mut self, context: &Context<'_>, event: &Event) -> f64 {
-        self.guest.write(self.events, &event_bytes(event));
-        self.guest.call(&self.key, context.now.0).unwrap_or(-(event.size as f64))
+        let bytes = event_bytes(event);
+        self.guest.set_now(context.now);
+        self.guest.note(Called::Key, [&context.now.0.to_le_bytes(), &bytes]);
+        self.guest.write(self.events, &bytes);
+        match self.guest.call(&self.key, context.now.0) {
+            Some(key) if key.is_finite() => key,
+            Some(key) => {
+                self.guest.fault(Fault::not_finite(self.key.name(), key));
+                -(event.size as f64)
+            }
+            None => -(event.size as f64),
+        }
     }
 
     fn evicted(&mut self, key: f64) {
         if let Some(evicted) = &self.evicted {
+            self.guest.note(Called::Evicted, [&key.to_le_bytes(), &[]]);
             self.guest.call(evicted, key);
         }
     }

@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use cnn_abi::{BATCH_EVENTS_MAX, COLUMNS_BYTES, EVENT_BYTES, SCORES_MAX};
 use cnn_core::policy::{Context, Document, Event, ScorePolicy, Slot};
 use cnn_core::time::Tick;
-use wasmtime::TypedFunc;
 
-use super::guest::{Batch, Guest, InstantiateError, Room};
+use super::guest::{Batch, Function, Guest, InstantiateError, Room};
+use crate::fault::Fault;
+use crate::journal::Called;
 use crate::manifest::EventTime;
 
 /// The policy.
@@ -18,7 +19,7 @@ struct Inner {
     guest: Guest,
     documents: Room,
     values: Room,
-    scores: TypedFunc<(u32, u64), ()>,
+    scores: Function<(u32, u64), ()>,
     listens: Option<Listening>,
 }
 
@@ -28,7 +29,7 @@ struct Listening {
     time: Tick,
     event_time: EventTime,
     events: Room,
-    on_events: TypedFunc<(u32, u64), ()>,
+    on_events: Function<(u32, u64), ()>,
 }
 
 impl Score {
@@ -68,17 +69,28 @@ impl Inner {
     fn flush(&mut self) {
         let Some(listens) = &mut self.listens else { return };
         if listens.batch.len() > 0 {
-            self.guest.write(listens.events, listens.batch.as_bytes());
+            let events = listens.batch.as_bytes();
+            self.guest.note(Called::OnEvents, [&listens.time.0.to_le_bytes(), events]);
+            self.guest.write(listens.events, events);
             self.guest.call(&listens.on_events, (listens.batch.len() as u32, listens.time.0));
             listens.batch.clear();
         }
     }
 
     fn score(&mut self, now: Tick, slot: Slot, document: &Document) -> Option<f64> {
+        self.guest.set_now(now);
         self.flush();
-        self.guest.write(self.documents, &columns_bytes(slot, document));
+        let bytes = columns_bytes(slot, document);
+        self.guest.note(Called::Scores, [&now.0.to_le_bytes(), &bytes]);
+        self.guest.write(self.documents, &bytes);
         self.guest.call(&self.scores, (1, now.0))?;
-        self.guest.read(self.values, size_of::<f64>()).first_chunk().map(|&value| f64::from_le_bytes(value))
+        let value = self.guest.read(self.values, size_of::<f64>()).first_chunk();
+        let score = value.map(|&value| f64::from_le_bytes(value))?;
+        if !score.is_finite() {
+            self.guest.fault(Fault::not_finite(self.scores.name(), score));
+            return None;
+        }
+        Some(score)
     }
 }
 
