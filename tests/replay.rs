@@ -131,7 +131,7 @@ fn rows_of_one_policy_are_told_apart() {
     let rows: Vec<&str> = csv.lines().skip(1).collect();
     assert_eq!(rows.len(), 2, "{csv}");
     assert!(rows[0].starts_with("made-up,lru,") && rows[1].starts_with("made-up (2),lru,"), "{csv}");
-    assert!(rows.iter().all(|row| row.ends_with(",10000:gdsf:flush,second-hit")), "{csv}");
+    assert!(rows.iter().all(|row| row.ends_with(",10000:gdsf:flush,second-hit,0")), "{csv}");
     let beyond = [trace, "--format", "csv", "--switch", "20000:gdsf"];
     check_refused(&beyond, "after the last of the 20000 requests");
     check_refused(&[trace, "--policy", "infinite", "--switch", "50%:gdsf"], "no policy to switch from");

@@ -14,10 +14,10 @@ use cnn_modules::{Host, Metering};
 use cnn_replay::Trace;
 use cnn_replay::output::{Output, check_distinct};
 use cnn_replay::replay::{
-    Accounting, Bound, Clocked, Contender, Curve, Grid, Latency, MOKA, Options, Outcome, Planned, Policy,
-    Room, RunError, Size, Sweep, Unit, What, curve, geometric, sweep,
+    Accounting, Ailing, Bound, Clocked, Contender, Curve, Grid, Instance, Latency, MOKA, Options, Outcome,
+    Planned, Policy, Room, RunError, Size, Sweep, Unit, What, curve, geometric, sweep,
 };
-use cnn_replay::report::{self, Report, grid};
+use cnn_replay::report::{self, Report, command_line, grid};
 
 use self::live::Live;
 use self::progress::Bar;
@@ -65,7 +65,7 @@ pub(super) struct Replay {
     admission: Option<String>,
     /// Switch on the way: at a request number, a share like 50% or a time like 2h; re-evaluate a number, 20%, all or flush
     #[arg(long, value_name = "AT:POLICY[:REEVALUATE]")]
-    switch: Vec<Planned>,
+    switch: Vec<Planned<String>>,
     /// Carry the switch out re-evaluating 0, 5, 10, 20, 50 % and all, and with a flush: dip, gap and area of each
     #[arg(long, requires = "switch")]
     sweep: bool,
@@ -136,8 +136,9 @@ fn share(word: &str) -> Result<f64, String> {
 
 impl Replay {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let contenders = self.contenders()?;
-        let options = self.options()?;
+        let policies = Policies::default();
+        let contenders = self.contenders(&policies)?;
+        let options = self.options(&policies)?;
         if self.live.live && self.traces.len() > 1 && !self.together {
             return Err(Failure::Said(
                 "--live takes one trace, or several files of it with --together".to_owned(),
@@ -146,8 +147,13 @@ impl Replay {
         // Before anything is replayed: it would be for nothing if they could not be written.
         let files = self.files()?;
         let traces = self.read()?;
-        self.check_switches(&traces, &contenders)?;
-        let mut report = Report { command: command_line(words()), base: base(words()), ..Report::default() };
+        self.check_switches(&traces, &contenders, &options)?;
+        let mut report = Report {
+            command: command_line(words()),
+            base: base(words(), &self.traces),
+            files: self.typed(&traces),
+            ..Report::default()
+        };
         if let (true, [trace]) = (self.live.live, traces.as_slice()) {
             let latency = self.options_for(trace, &options)?.latency;
             report.live = Some(self.live.compare(trace, latency)?);
@@ -170,27 +176,14 @@ impl Replay {
     }
 
     /// The policies and bounds asked for.
-    fn contenders(&self) -> Result<Vec<Contender>, Failure> {
+    fn contenders(&self, policies: &Policies) -> Result<Vec<Contender>, Failure> {
         let asked = if self.policy.is_empty() { vec![POLICIES.to_owned()] } else { self.policy.clone() };
         let mut contenders = Vec::new();
-        // Counts instructions, so that modules decide alike on any machine.
-        let modules = LazyCell::new(|| Host::new(Metering::Fuel, None));
         for spec in asked.iter().flat_map(|list| Spec::split(list)).map(str::trim) {
             contenders.push(match Bound::find(spec) {
                 None if spec == MOKA => Contender::Moka,
                 Some(bound) => Contender::Bound(bound),
-                None if cnn_modules::is_file(spec) => {
-                    let host = modules.as_ref().map_err(|error| Failure::Said(error.to_string()))?;
-                    let source = host.source(spec).map_err(|error| Failure::Said(error.to_string()))?;
-                    Contender::Policy(Policy::new(spec, move |capacity, slots_max| {
-                        source.prepare(capacity, slots_max).map(|(prepared, _)| prepared)
-                    }))
-                }
-                None => Contender::Policy(Policy::resolve(spec).map_err(|error| {
-                    let bounds = Bound::ALL.map(|bound| bound.as_str().into());
-                    let known = [super::policy_names(), bounds.to_vec()].concat();
-                    Failure::Said(format!("{error}; known: {}", known.join(", ")))
-                })?),
+                None => Contender::Policy(policies.find(spec, &ROWS)?),
             });
         }
         if self.bounds || self.policy.is_empty() {
@@ -203,12 +196,13 @@ impl Replay {
         }))
     }
 
-    fn options(&self) -> Result<Options, Failure> {
+    fn options(&self, policies: &Policies) -> Result<Options, Failure> {
         let admission = self.admission.as_deref().map(cnn_policies::admission::choose).transpose();
         let admission: Option<AdmissionChoice> = admission.map_err(|error| {
             let known = cnn_policies::admission::registry().iter().map(|factory| (factory.manifest)().name);
             Failure::Said(format!("{error}; known: {}", known.collect::<Vec<_>>().join(", ")))
         })?;
+        let switches = self.switch.iter().map(|planned| planned.resolve(|spec| policies.find(spec, &[])));
         Ok(Options {
             accounting: Accounting {
                 unit: self.unit,
@@ -218,7 +212,7 @@ impl Replay {
             },
             admission,
             latency: Latency::default(),
-            switches: self.switch.clone(),
+            switches: switches.collect::<Result<_, _>>()?,
             windows: None,
         })
     }
@@ -250,15 +244,30 @@ impl Replay {
         Ok(traces)
     }
 
+    /// The files of each trace, as they are typed.
+    fn typed(&self, traces: &[Trace]) -> Vec<(String, String)> {
+        let each = if self.together { self.traces.len() } else { 1 };
+        let files = self
+            .traces
+            .chunks(each.max(1))
+            .map(|paths| command_line(paths.iter().map(|path| path.display().to_string())));
+        traces.iter().map(|trace| trace.name().to_owned()).zip(files).collect()
+    }
+
     /// That every switch asked for takes place.
-    fn check_switches(&self, traces: &[Trace], contenders: &[Contender]) -> Result<(), Failure> {
+    fn check_switches(
+        &self,
+        traces: &[Trace],
+        contenders: &[Contender],
+        options: &Options,
+    ) -> Result<(), Failure> {
         if !self.switch.is_empty() && policies(contenders).next().is_none() {
             return Err(Failure::Said(
                 "--switch: there is no policy to switch from; name one with --policy".to_owned(),
             ));
         }
         for trace in traces {
-            for planned in &self.switch {
+            for planned in &options.switches {
                 let at = planned.at.request(trace).map_err(|error| said(error.into()))?;
                 if at >= trace.len() {
                     let (to, name) = (planned.to.name(), trace.name());
@@ -316,7 +325,7 @@ impl Replay {
             let options = &self.options_for(trace, options)?;
             for from in policies(contenders) {
                 for size in self.sizes(trace) {
-                    for Planned { at, to, .. } in &self.switch {
+                    for Planned { at, to, .. } in &options.switches {
                         let bar = Bar::requests(10 * trace.len());
                         let size = size.of(trace, self.unit);
                         let add = |requests| bar.add(requests);
@@ -357,8 +366,9 @@ impl Replay {
         Ok(Files { csv: csv?, json: json?, html: html?, has_stdout: paths.contains(&Path::new("-")) })
     }
 
-    /// Writes the files asked for, and the table.
+    /// Writes the files asked for, and the table; and who did not decide alone, wherever the results go.
     fn tell(&self, report: &Report, files: Files) -> Result<(), Failure> {
+        report::faults::lines(report).iter().for_each(|line| eprintln!("cnn: {line}"));
         if let Some(file) = files.csv {
             // Rows of what was asked for: what the log says of its own cache is in the table, in JSON and on the page.
             let rows = report.outcomes.iter().filter(|outcome| outcome.what != What::Logged).cloned();
@@ -391,6 +401,46 @@ impl Replay {
     }
 }
 
+/// What a row can be besides a policy.
+const ROWS: [&str; 4] = [MOKA, Bound::Infinite.as_str(), Bound::Belady.as_str(), Bound::PfooL.as_str()];
+
+/// Where policies are looked up, modules and scripts among them. Counts instructions, so that they decide alike on any
+/// machine.
+struct Policies {
+    host: LazyCell<Result<Host, String>>,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self { host: LazyCell::new(|| Host::new(Metering::Fuel, None).map_err(|error| error.to_string())) }
+    }
+}
+
+impl Policies {
+    /// The policy of a spec. Where there is none it is said which there are, and what else could have been named.
+    fn find(&self, spec: &str, others: &[&str]) -> Result<Policy, Failure> {
+        if !cnn_modules::is_file(spec) {
+            return Policy::resolve(spec).map_err(|error| {
+                let others = others.iter().map(|&name| name.to_owned());
+                let known = super::policy_names().into_iter().map(Into::into).chain(others);
+                Failure::Said(format!("{error}; known: {}", known.collect::<Vec<String>>().join(", ")))
+            });
+        }
+        let host = self.host.as_ref().map_err(|error| Failure::Said(error.clone()))?;
+        let source = host.source(spec).map_err(|error| Failure::Said(error.to_string()))?;
+        Ok(Policy::new(source.name().to_owned(), move |capacity, slots_max| {
+            let (prepared, health) = source.prepare(capacity, slots_max)?;
+            let health = health.map(|health| Box::new(move || ailing(&health.report())) as _);
+            Ok(Instance { prepared, health })
+        }))
+    }
+}
+
+/// What a module did wrong, by its host's counters.
+fn ailing(report: &cnn_modules::Report) -> Ailing {
+    Ailing { calls: report.traps.into(), last: report.last_trap.clone(), is_stopped: report.is_silenced }
+}
+
 /// Each only once, where it comes first.
 fn once_each<T>(all: Vec<T>, key: impl Fn(&T) -> String) -> Vec<T> {
     let mut seen = std::collections::HashSet::new();
@@ -418,37 +468,29 @@ fn rows_of(sweep: &Sweep) -> Vec<Outcome> {
     [&sweep.stayed, &sweep.always].into_iter().chain(ways).cloned().collect()
 }
 
-/// The part of a command line that all rows share: without policies, sizes and files written.
-fn base(words: impl Iterator<Item = String>) -> String {
-    const OF_ROWS: [&str; 5] = ["--policy", "--size", "--csv", "--json", "--html"];
+/// The part of a command line that all rows share: without traces, and without what each row has of its own.
+fn base(words: impl Iterator<Item = String>, traces: &[PathBuf]) -> String {
+    const WITH_VALUE: [&str; 6] = ["--policy", "--size", "--switch", "--csv", "--json", "--html"];
+    const ALONE: [&str; 3] = ["--sweep", "--curve", "--bounds"];
     let mut base = Vec::new();
     let mut words = words;
     while let Some(word) = words.next() {
-        if OF_ROWS.contains(&word.as_str()) {
+        let is_given = |flag: &&str| word.strip_prefix(*flag).is_some_and(|rest| rest.starts_with('='));
+        if WITH_VALUE.contains(&word.as_str()) {
             words.next();
-        } else if !OF_ROWS
-            .iter()
-            .any(|flag| word.strip_prefix(flag).is_some_and(|rest| rest.starts_with('=')))
+        } else if !WITH_VALUE.iter().any(is_given)
+            && !ALONE.contains(&word.as_str())
+            && !traces.iter().any(|trace| trace.as_os_str() == word.as_str())
         {
             base.push(word);
         }
     }
-    command_line(base.into_iter())
+    command_line(base)
 }
 
 /// The words of the command line; the program goes by its name, wherever it is.
 fn words() -> impl Iterator<Item = String> {
     std::iter::once("cnn".to_owned()).chain(std::env::args().skip(1))
-}
-
-/// Words as a shell would take them again.
-fn command_line(words: impl Iterator<Item = String>) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,%@+".contains(c);
-    let quoted = |word: String| match !word.is_empty() && word.chars().all(is_plain) {
-        true => word,
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    };
-    words.map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 fn said(error: RunError) -> Failure {
@@ -475,18 +517,13 @@ mod tests {
 
     #[test]
     fn the_base_of_a_command_is_what_its_rows_share() {
-        let base = |line: &str| base(line.split(' ').map(str::to_owned));
+        let base = |line: &str| base(line.split(' ').map(str::to_owned), &["a.log".into(), "b".into()]);
         assert_eq!(
-            base("cnn replay a --policy lru,gdsf --unit documents --size=1% --csv f"),
-            "cnn replay a --unit documents"
+            base(
+                "cnn replay a.log --policy lru,gdsf --unit documents b --size=1% --bounds --switch 5%:lru --csv f"
+            ),
+            "cnn replay --unit documents"
         );
-    }
-
-    #[test]
-    fn a_command_can_be_typed_again() {
-        let words = ["cnn", "replay", "a b.log", "--policy", "s3-fifo(small=0.2),lru", "it's", ""];
-        let expected = r"cnn replay 'a b.log' --policy 's3-fifo(small=0.2),lru' 'it'\''s' ''";
-        assert_eq!(command_line(words.into_iter().map(str::to_owned)), expected);
     }
 
     #[test]

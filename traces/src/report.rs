@@ -6,6 +6,7 @@ pub mod census;
 mod chart;
 mod csv;
 pub mod curve;
+pub mod faults;
 pub mod grid;
 pub mod html;
 pub mod json;
@@ -27,8 +28,10 @@ use crate::replay::{Curve, Outcome, Sweep};
 pub struct Report {
     /// The command as it was typed.
     pub command: String,
-    /// Its part that all rows share: the traces and how they are read, without policies and sizes.
+    /// Its part that all rows share: how traces are read and replayed, without traces, policies, sizes and switches.
     pub base: String,
+    /// The files of each trace, by its name, as they are typed.
+    pub files: Vec<(String, String)>,
     /// What the traces are like.
     pub censuses: Vec<Census>,
     /// The runs, in their order.
@@ -44,10 +47,56 @@ pub struct Report {
 impl Report {
     /// The command that makes one row alone again.
     pub(crate) fn command_of(&self, outcome: &Outcome) -> String {
-        let mut command = format!("{} --policy {}", self.base, outcome.cell.policy);
+        let files = self.files.iter().find(|(trace, _)| *trace == outcome.cell.trace);
+        let files = files.map_or_else(String::new, |(_, files)| format!(" {files}"));
+        let mut command = format!("{}{files} --policy {}", self.base, quoted(&outcome.cell.policy));
         if let Some(size) = outcome.cell.size {
             command.push_str(&format!(" --size {size}"));
         }
+        for mark in &outcome.marks {
+            command.push_str(&format!(" --switch {}", quoted(&grid::switch(mark))));
+        }
         command
+    }
+}
+
+/// Words as a shell takes them again.
+pub fn command_line(words: impl IntoIterator<Item = String>) -> String {
+    words.into_iter().map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,%@+".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{outcome, switched};
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_typed_again() {
+        let words = ["cnn", "replay", "a b.log", "--policy", "s3-fifo(small=0.2),lru", "it's", ""];
+        let expected = r"cnn replay 'a b.log' --policy 's3-fifo(small=0.2),lru' 'it'\''s' ''";
+        assert_eq!(command_line(words.map(str::to_owned)), expected);
+    }
+
+    #[test]
+    fn a_row_has_the_command_of_its_own() {
+        let files =
+            [("s", "s.log"), ("t", "'a b.log'")].map(|(trace, file)| (trace.to_owned(), file.to_owned()));
+        let report =
+            Report { base: "cnn replay --block 4KiB".to_owned(), files: files.into(), ..Report::default() };
+        let check = |outcome, expected: &str| assert_eq!(report.command_of(&outcome), expected);
+        let lru = outcome("lru", 4096, 600);
+        check(lru.clone(), "cnn replay --block 4KiB 'a b.log' --policy lru --size 4096");
+        check(
+            switched(outcome("./a.wasm(p=2)", 7, 600)),
+            "cnn replay --block 4KiB 'a b.log' --policy './a.wasm(p=2)' --size 7 --switch 500:gdsf:20%",
+        );
     }
 }

@@ -21,7 +21,7 @@ use cnn_core::policy::Traffic;
 
 use super::accounting::Accounting;
 use super::cell::{Cell, Unit};
-use super::outcome::{Outcome, What};
+use super::outcome::{Faults, Outcome, What};
 use crate::{Flags, Row, Trace};
 
 /// Never requested again.
@@ -87,6 +87,7 @@ impl Bound {
             intervals: None,
             timeline: Vec::new(),
             marks: Vec::new(),
+            faults: Faults::default(),
             agreement: None,
             timing: None,
         })

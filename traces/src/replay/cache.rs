@@ -4,13 +4,14 @@
 //! engine's: columns, executor, orders.
 
 use cnn_core::policy::{
-    Admission, AdmissionChoice, Direct, Document, HitEvents, PrepareError, Slot, Verdict,
+    Admission, AdmissionChoice, Direct, Document, HitEvents, PrepareError, Prepared, Slot, Verdict,
 };
 use cnn_core::time::Tick;
 
 use super::accounting::{Accounting, Room};
 use super::latency::Latency;
-use super::policy::Policy;
+use super::outcome::Faults;
+use super::policy::{Health, Policy};
 use crate::{Flags, Row, Trace};
 
 /// No slot: the object is not in the cache.
@@ -36,6 +37,10 @@ pub(super) struct Cache<'a> {
     used: u64,
     evictions: u64,
     not_admitted: u64,
+    /// Of the modules that decide or decided, by name.
+    healths: Vec<(String, Health)>,
+    /// Faults of engines that were flushed.
+    overruled: u64,
 }
 
 impl<'a> Cache<'a> {
@@ -48,9 +53,11 @@ impl<'a> Cache<'a> {
         admission: Option<&AdmissionChoice>,
     ) -> Result<Self, PrepareError> {
         let objects = trace.objects().len();
+        let mut healths = Vec::new();
+        let first = prepare(policy, capacity, objects.max(1), &mut healths)?;
         Ok(Self {
             trace,
-            engine: Direct::new(policy.prepare(capacity, objects.max(1))?, objects),
+            engine: Direct::new(first, objects),
             slot_of: vec![NONE; objects],
             object_of: Vec::new(),
             accounting,
@@ -61,6 +68,8 @@ impl<'a> Cache<'a> {
             used: 0,
             evictions: 0,
             not_admitted: 0,
+            healths,
+            overruled: 0,
         })
     }
 
@@ -171,8 +180,9 @@ impl<'a> Cache<'a> {
 
     /// Begins again with an empty cache under this policy.
     pub(super) fn flush(&mut self, policy: &Policy) -> Result<(), PrepareError> {
-        let objects = self.slot_of.len();
-        self.engine = Direct::new(policy.prepare(self.capacity, objects.max(1))?, objects);
+        let first = self.prepare(policy)?;
+        self.overruled += self.engine.with(|executor| executor.faults());
+        self.engine = Direct::new(first, self.slot_of.len());
         self.slot_of.fill(NONE);
         self.used = 0;
         Ok(())
@@ -183,13 +193,18 @@ impl<'a> Cache<'a> {
         &mut self.engine
     }
 
-    /// Slots there can ever be: as many as objects.
-    pub(super) fn slots_max(&self) -> usize {
-        self.slot_of.len().max(1)
+    /// An instance of a policy for this cache, whose faults are counted.
+    pub(super) fn prepare(&mut self, policy: &Policy) -> Result<Prepared, PrepareError> {
+        prepare(policy, self.capacity, self.slot_of.len().max(1), &mut self.healths)
     }
 
-    pub(super) const fn capacity(&self) -> u64 {
-        self.capacity
+    /// What policies have done wrong so far.
+    pub(super) fn faults(&mut self) -> Faults {
+        let modules = self.healths.iter().map(|(name, health)| (name.clone(), health()));
+        Faults {
+            overruled: self.overruled + self.engine.with(|executor| executor.faults()),
+            modules: modules.filter(|(_, ailing)| ailing.calls > 0).collect(),
+        }
     }
 
     /// Units in use.
@@ -208,4 +223,16 @@ impl<'a> Cache<'a> {
     pub(super) const fn not_admitted(&self) -> u64 {
         self.not_admitted
     }
+}
+
+/// An instance of a policy for so many units and slots; at most as many slots as objects are ever used.
+fn prepare(
+    policy: &Policy,
+    capacity: u64,
+    slots_max: usize,
+    healths: &mut Vec<(String, Health)>,
+) -> Result<Prepared, PrepareError> {
+    let instance = policy.prepare(capacity, slots_max)?;
+    healths.extend(instance.health.map(|health| (policy.name().to_owned(), health)));
+    Ok(instance.prepared)
 }

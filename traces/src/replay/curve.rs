@@ -10,7 +10,7 @@
 use super::accounting::working_set;
 use super::cell::Unit;
 use super::observer::RunError;
-use super::outcome::{Outcome, What};
+use super::outcome::{Faults, Outcome, What};
 use super::parallel::in_order;
 use super::policy::Policy;
 use super::run::{Options, observed};
@@ -29,6 +29,8 @@ pub struct Curve {
     pub points: Vec<Point>,
     /// How it was sampled; `None` when every request was replayed.
     pub sampling: Option<Sampling>,
+    /// What the policy did wrong at any of the sizes.
+    pub faults: Faults,
 }
 
 /// One size of a curve.
@@ -58,9 +60,11 @@ pub struct Sampling {
 }
 
 impl Curve {
-    /// The curves that runs of one policy at several sizes make, trace by trace and policy by policy in their order.
+    /// The curves that runs of one policy (or bound) at several sizes make, trace by trace and policy by policy in their
+    /// order.
     pub fn of(outcomes: &[Outcome], trace: &Trace) -> Vec<Self> {
-        let runs = |outcome: &&Outcome| outcome.what == What::Policy && outcome.cell.trace == trace.name();
+        let has_size = |outcome: &Outcome| outcome.what != What::Logged && outcome.cell.size.is_some();
+        let runs = |outcome: &&Outcome| has_size(outcome) && outcome.cell.trace == trace.name();
         let runs: Vec<_> = outcomes.iter().filter(runs).collect();
         let curves = runs.chunk_by(|a, b| a.cell.policy == b.cell.policy).map(|runs| {
             let unit = runs[0].cell.unit;
@@ -76,6 +80,10 @@ impl Curve {
                 unit,
                 points: runs.iter().filter_map(point).collect(),
                 sampling: None,
+                faults: runs.iter().fold(Faults::default(), |mut all, outcome| {
+                    all.add(outcome.faults.clone());
+                    all
+                }),
             }
         });
         curves.collect()
@@ -121,12 +129,13 @@ pub fn curve(
     let all = working_set(trace, unit).max(1) as f64;
     let mut cells = ratios.chunks(samples.len());
     let curves = policies.iter().map(|policy| {
-        let (mut error, mut byte_error) = (0.0_f64, 0.0_f64);
+        let (mut error, mut byte_error, mut faults) = (0.0_f64, 0.0_f64, Faults::default());
         let points = sizes.iter().map(|&size| {
             let cell = cells.next().expect("a result for each job");
-            error = error.max(standard_error(cell.iter().skip(1).map(|ratio| ratio.0)));
-            byte_error = byte_error.max(standard_error(cell.iter().skip(1).map(|ratio| ratio.1)));
-            let (miss_ratio, byte_miss_ratio) = cell[0];
+            error = error.max(standard_error(cell.iter().skip(1).map(|run| run.miss_ratio)));
+            byte_error = byte_error.max(standard_error(cell.iter().skip(1).map(|run| run.byte_miss_ratio)));
+            cell.iter().for_each(|run| faults.add(run.faults.clone()));
+            let (miss_ratio, byte_miss_ratio) = (cell[0].miss_ratio, cell[0].byte_miss_ratio);
             Point { size, share: size as f64 / all, miss_ratio, byte_miss_ratio }
         });
         let points = points.collect();
@@ -136,7 +145,8 @@ pub fn curve(
             error,
             byte_error,
         });
-        Curve { trace: trace.name().to_owned(), policy: policy.name().to_owned(), unit, points, sampling }
+        let (trace, policy) = (trace.name().to_owned(), policy.name().to_owned());
+        Curve { trace, policy, unit, points, sampling, faults }
     });
     Ok(curves.collect())
 }
@@ -176,7 +186,7 @@ impl Sample {
         std::iter::once(Ok(whole)).chain(parts).collect()
     }
 
-    /// Misses per request and bytes missed per byte at a size of the whole trace's cache.
+    /// What comes of it at a size of the whole trace's cache.
     fn misses(
         &self,
         trace: &Trace,
@@ -184,16 +194,24 @@ impl Sample {
         size: u64,
         options: &Options,
         progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<(f64, f64), RunError> {
+    ) -> Result<Run, RunError> {
         let part = self.part.as_ref().unwrap_or(trace);
         let size = ((size as f64 * self.rate) as u64).max(1);
-        let traffic = observed(part, policy, size, options, &mut [], progress)?.traffic;
+        let Outcome { traffic, faults, .. } = observed(part, policy, size, options, &mut [], progress)?;
         let ratio = |missed: u64, all: u64| (missed as f64 / (all as f64 * self.rate).max(1.0)).min(1.0);
-        Ok((
-            ratio(traffic.requests - traffic.hits, trace.len()),
-            ratio(traffic.bytes - traffic.hit_bytes, trace.bytes()),
-        ))
+        Ok(Run {
+            miss_ratio: ratio(traffic.requests - traffic.hits, trace.len()),
+            byte_miss_ratio: ratio(traffic.bytes - traffic.hit_bytes, trace.bytes()),
+            faults,
+        })
     }
+}
+
+/// One policy at one size over one sample.
+struct Run {
+    miss_ratio: f64,
+    byte_miss_ratio: f64,
+    faults: Faults,
 }
 
 /// The requests for the objects whose place, a hash of their name's hash, is chosen.

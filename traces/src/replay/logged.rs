@@ -4,7 +4,7 @@ use cnn_core::policy::Traffic;
 
 use super::cell::{Cell, Unit};
 use super::latency::{Latency, Responses};
-use super::outcome::{Outcome, What, Window};
+use super::outcome::{Faults, Outcome, What, Window};
 use super::run::intervals;
 use super::timeline::window_requests;
 use crate::{Flags, Row, Trace};
@@ -54,6 +54,7 @@ pub fn logged(trace: &Trace, unit: Unit, latency: Latency) -> std::io::Result<Op
         intervals: intervals(trace.len(), &timeline),
         timeline,
         marks: Vec::new(),
+        faults: Faults::default(),
         agreement: None,
         timing: None,
     }))

@@ -15,7 +15,7 @@ use moka::sync::Cache;
 
 use super::cell::Cell;
 use super::latency::Responses;
-use super::outcome::{Outcome, What};
+use super::outcome::{Faults, Outcome, What};
 use super::run::Options;
 use crate::{Flags, Row, Trace};
 
@@ -78,6 +78,7 @@ pub fn moka(
         intervals: None,
         timeline: Vec::new(),
         marks: Vec::new(),
+        faults: Faults::default(),
         agreement: None,
         timing: None,
     })

@@ -111,7 +111,7 @@ impl Stop<'_, '_> {
                 None
             }
             Carry::Reevaluate(reevaluate) => {
-                let next = to.prepare(self.cache.capacity(), self.cache.slots_max())?;
+                let next = self.cache.prepare(to)?;
                 let at = UnixSecs((self.time_us / 1_000_000) as i64);
                 let moment = Moment { by: "replay".into(), at, counted: self.traffic, ..Moment::default() };
                 let token = self.cache.engine().with(|executor| executor.hand_over(next, reevaluate, moment));

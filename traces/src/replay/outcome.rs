@@ -7,6 +7,7 @@ use cnn_core::policy::{Reevaluate, Traffic};
 
 use super::agreement::Matrix;
 use super::cell::Cell;
+use super::policy::Ailing;
 
 /// Blocks that a trace is cut into for confidence intervals: enough for a fair estimate of their spread, and each long
 /// enough that what happens in one says little about the next.
@@ -48,6 +49,8 @@ pub struct Outcome {
     pub timeline: Vec<Window>,
     /// The switches, oldest first; empty when there were none.
     pub marks: Vec<Mark>,
+    /// What policies did wrong.
+    pub faults: Faults,
     /// Agreement with what the log recorded, for logs that say what their cache did.
     pub agreement: Option<Matrix>,
     /// Times measured, when asked for; they differ from run to run.
@@ -175,6 +178,37 @@ pub struct Mark {
     pub reevaluate: Option<Reevaluate>,
     /// Documents in the cache at that moment.
     pub documents: u64,
+}
+
+/// Decisions that were not the policy's own. None, unless a module is faulty: the row is then not that module's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Evictions that the engine decided, because the policy named nobody or a document it does not have.
+    pub overruled: u64,
+    /// The modules whose calls failed, in the order they began to decide.
+    pub modules: Vec<(String, Ailing)>,
+}
+
+impl Faults {
+    /// How many there were of either kind.
+    pub fn count(&self) -> u64 {
+        self.overruled + self.modules.iter().map(|(_, ailing)| ailing.calls).sum::<u64>()
+    }
+
+    /// Adds those of another run, each module's to its own.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.overruled += other.overruled;
+        for (name, more) in other.modules {
+            match self.modules.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, ailing)) => {
+                    ailing.calls += more.calls;
+                    ailing.is_stopped |= more.is_stopped;
+                    ailing.last = more.last.or(ailing.last.take());
+                }
+                None => self.modules.push((name, more)),
+            }
+        }
+    }
 }
 
 /// What running took.

@@ -210,7 +210,7 @@ impl<'a> Run<'a> {
         self.traffic.requests += rows.len() as u64;
     }
 
-    fn finish(self, cell: Cell) -> Outcome {
+    fn finish(mut self, cell: Cell) -> Outcome {
         Outcome {
             cell,
             what: What::Policy,
@@ -222,6 +222,7 @@ impl<'a> Run<'a> {
             intervals: None,
             timeline: Vec::new(),
             marks: self.marks,
+            faults: self.cache.faults(),
             agreement: None,
             timing: None,
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::str::FromStr;
 
-use cnn_core::policy::{BadReevaluate, Reevaluate, SpecError};
+use cnn_core::policy::{BadReevaluate, Reevaluate};
 use thiserror::Error;
 
 use super::observer::{NEVER, Observer, RunError, Stop};
@@ -57,15 +57,25 @@ fn first_at(trace: &Trace, time_us: u64) -> io::Result<u64> {
     Ok(low)
 }
 
-/// A switch planned ahead.
+/// A switch planned ahead: to a policy, or, as it was written, to one that is still to be looked up.
 #[derive(Clone, Debug)]
-pub struct Planned {
+pub struct Planned<P = Policy> {
     /// When.
     pub at: At,
     /// To which policy.
-    pub to: Policy,
+    pub to: P,
     /// What becomes of the documents.
     pub carry: Carry,
+}
+
+impl Planned<String> {
+    /// The same with its policy looked up.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn resolve<E>(&self, find: impl FnOnce(&str) -> Result<Policy, E>) -> Result<Planned, E> {
+        Ok(Planned { at: self.at, to: find(&self.to)?, carry: self.carry })
+    }
 }
 
 /// What is wrong with a planned switch.
@@ -77,29 +87,28 @@ pub enum BadSwitch {
     /// It does not say when.
     #[error("expected a request number, a share like 50% or a time like 90s, 30m, 2h or 1d, not {0:?}")]
     At(String),
-    /// There is no such policy.
-    #[error(transparent)]
-    Policy(#[from] SpecError),
     /// It does not say what is re-evaluated.
     #[error("{0}, or flush")]
     Reevaluate(#[from] BadReevaluate),
 }
 
-impl FromStr for Planned {
+impl FromStr for Planned<String> {
     type Err = BadSwitch;
 
     fn from_str(word: &str) -> Result<Self, BadSwitch> {
         let short = || word.chars().take(60).collect::<String>();
         let (at, rest) = word.split_once(':').ok_or_else(|| BadSwitch::Shape(short()))?;
-        // A policy's parameters have no colons, but a module's path may: what does not look like a share belongs to it.
         let (policy, carry) = match rest.rsplit_once(':') {
-            Some((policy, carry)) => (policy, parse_carry(carry)?),
-            None => (rest, Carry::Reevaluate(Reevaluate::default())),
+            // Parameters have no colons, but a path may: what follows the last one is a share when it looks like none.
+            Some((policy, last)) if !last.contains(['/', '.', '(']) || last.ends_with('%') => {
+                (policy, parse_carry(last)?)
+            }
+            _ => (rest, Carry::Reevaluate(Reevaluate::default())),
         };
         if policy.is_empty() {
             return Err(BadSwitch::Shape(short()));
         }
-        Ok(Self { at: at.parse()?, to: Policy::resolve(policy)?, carry })
+        Ok(Self { at: at.parse()?, to: policy.to_owned(), carry })
     }
 }
 
@@ -167,5 +176,40 @@ impl Observer for Schedule {
     fn end(&mut self, _stop: &mut Stop<'_, '_>) -> Result<(), RunError> {
         // What was planned for later than the last request does not happen.
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(word: &str, expected: Result<(At, &str, Carry), &str>) {
+        let planned = word.parse::<Planned<String>>();
+        match (planned, expected) {
+            (Ok(planned), Ok(expected)) => {
+                assert_eq!((planned.at, planned.to.as_str(), planned.carry), expected, "{word}");
+            }
+            (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{word}: {error}"),
+            (planned, _) => panic!("{word}: {planned:?}"),
+        }
+    }
+
+    #[test]
+    fn a_switch_says_when_to_what_and_how() {
+        let default = Carry::Reevaluate(Reevaluate::default());
+        check("50%:gdsf", Ok((At::Percent(50.0), "gdsf", default)));
+        check(
+            "2h:s3-fifo(small=0.2):all",
+            Ok((At::Secs(7200), "s3-fifo(small=0.2)", Carry::Reevaluate(Reevaluate::All))),
+        );
+        check("7:lru:flush", Ok((At::Request(7), "lru", Carry::Flush)));
+        let some = Carry::Reevaluate(Reevaluate::Percent(12.5));
+        check("7:./a.wasm(p=0.5):12.5%", Ok((At::Request(7), "./a.wasm(p=0.5)", some)));
+        check("7:./x:y/a.rhai", Ok((At::Request(7), "./x:y/a.rhai", default)));
+        check("7", Err("expected AT:POLICY"));
+        check("7:", Err("expected AT:POLICY"));
+        check("noon:lru", Err("a time like 90s"));
+        check("7:lru:some", Err("or flush"));
     }
 }

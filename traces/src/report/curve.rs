@@ -1,7 +1,7 @@
 //! Miss-ratio curves as text: a line for each size, a column for each policy; and as CSV.
 
 use super::csv::{Csv, ratio};
-use super::table::Table;
+use super::table::{Table, shown};
 use super::units::{bytes, count};
 use crate::replay::{Curve, Unit};
 
@@ -11,15 +11,14 @@ pub fn text(curves: &[Curve]) -> String {
     for curves in curves.chunk_by(|a, b| a.trace == b.trace && a.points.len() == b.points.len()) {
         let first = &curves[0];
         let policies = curves.iter().map(|curve| format!(">{}", curve.policy)).collect::<Vec<_>>();
-        let heads = [&first.trace, ">size"].into_iter().map(str::to_owned).chain([">share".to_owned()]);
-        let heads: Vec<_> = heads.chain(policies).collect();
+        let heads: Vec<_> = [">size".to_owned(), ">share".to_owned()].into_iter().chain(policies).collect();
         let mut table = Table::new(heads.iter().map(String::as_str));
         for (at, point) in first.points.iter().enumerate() {
             let size = if first.unit == Unit::Bytes { bytes(point.size) } else { count(point.size) };
             let misses = curves.iter().map(|curve| ratio(curve.points[at].miss_ratio));
-            let cells = ["miss ratio".to_owned(), size, format!("{:.2} %", 100.0 * point.share)];
-            table.row(cells.into_iter().chain(misses));
+            table.row([size, format!("{:.2} %", 100.0 * point.share)].into_iter().chain(misses));
         }
+        text.push_str(&format!("{}, misses per request by size of the cache\n", shown(&first.trace)));
         text.push_str(&table.render());
         for curve in curves {
             if let Some(sampling) = curve.sampling {
@@ -66,7 +65,7 @@ pub fn csv(curves: &[Curve]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::{Point, Sampling};
+    use crate::replay::{Faults, Point, Sampling};
 
     fn curve(policy: &str, sampling: Option<Sampling>) -> Curve {
         let point = |size, miss_ratio| Point { size, share: 0.01, miss_ratio, byte_miss_ratio: 0.75 };
@@ -76,6 +75,7 @@ mod tests {
             unit: Unit::Documents,
             points: vec![point(10, 0.5), point(20, 0.25)],
             sampling,
+            faults: Faults::default(),
         }
     }
 
@@ -83,8 +83,8 @@ mod tests {
     fn policies_stand_side_by_side() {
         let text = text(&[curve("lru", None), curve("gdsf", None)]);
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let expected = "t size share lru gdsf miss ratio 10 1.00 % 0.500000 0.500000 \
-                        miss ratio 20 1.00 % 0.250000 0.250000";
+        let expected = "t, misses per request by size of the cache size share lru gdsf 10 1.00 % 0.500000 0.500000 \
+                        20 1.00 % 0.250000 0.250000";
         assert_eq!(words, expected);
     }
 

@@ -49,9 +49,10 @@ pub fn text(outcomes: &[Outcome]) -> String {
 }
 
 /// The results as CSV. `seconds` is the time that the trace spans, so that the same command gives the same bytes; what a
-/// run took is in `wall_seconds` and `policy_ns`, empty unless runs were timed.
+/// run took is in `wall_seconds` and `policy_ns`, empty unless runs were timed. `faults` counts the decisions that a module
+/// did not make itself.
 pub fn csv(outcomes: &[Outcome]) -> String {
-    const MORE: [&str; 14] = [
+    const MORE: [&str; 15] = [
         "what",
         "bytes",
         "hit_bytes",
@@ -66,6 +67,7 @@ pub fn csv(outcomes: &[Outcome]) -> String {
         "policy_ns",
         "switch",
         "admission",
+        "faults",
     ];
     let mut csv = Csv::new(&[&COLUMNS[..], &MORE].concat());
     for outcome in outcomes {
@@ -87,6 +89,7 @@ pub fn csv(outcomes: &[Outcome]) -> String {
             outcome.timing.map_or_else(String::new, |timing| format!("{:.2}", timing.policy_ns)),
             outcome.marks.iter().map(switch).collect::<Vec<_>>().join(" "),
             outcome.cell.admission.clone().unwrap_or_default(),
+            outcome.faults.count().to_string(),
         ];
         csv.row(fields(outcome).into_iter().chain(more));
     }
@@ -124,7 +127,7 @@ pub(super) fn fields(outcome: &Outcome) -> [String; 10] {
 }
 
 /// A switch as it is asked for on the command line, at its request.
-fn switch(mark: &Mark) -> String {
+pub(super) fn switch(mark: &Mark) -> String {
     let carried = match mark.reevaluate {
         None => "flush".to_owned(),
         Some(Reevaluate::Count(number)) => number.to_string(),
@@ -266,7 +269,7 @@ mod tests {
             lines[2].starts_with("t,\"a,b\",4096,bytes,1000,601,0.399000,0.600000,300,10.000000,"),
             "{csv}"
         );
-        assert!(lines[1].ends_with(",,,,") && lines[2].ends_with(",0.250000,17.50,,"), "{csv}");
+        assert!(lines[1].ends_with(",,,,,0") && lines[2].ends_with(",0.250000,17.50,,,0"), "{csv}");
     }
 
     #[test]
@@ -274,8 +277,11 @@ mod tests {
         let mut outcome = super::super::testing::switched(outcome("lru", 4096, 600));
         outcome.cell.admission = Some("second-hit".to_owned());
         let said = csv(std::slice::from_ref(&outcome));
-        assert!(said.lines().next().is_some_and(|heads| heads.ends_with(",switch,admission")), "{said}");
-        assert!(said.ends_with(",500:gdsf:20%,second-hit\n"), "{said}");
+        assert!(
+            said.lines().next().is_some_and(|heads| heads.ends_with(",switch,admission,faults")),
+            "{said}"
+        );
+        assert!(said.ends_with(",500:gdsf:20%,second-hit,0\n"), "{said}");
         assert_eq!(name(&outcome), "lru, then gdsf (20 % re-evaluated), admission second-hit");
     }
 }

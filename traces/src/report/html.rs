@@ -29,6 +29,9 @@ pub fn page(report: &Report) -> String {
         version = env!("CARGO_PKG_VERSION"),
     );
     page.push_str(&command(&report.command));
+    for line in super::faults::lines(report) {
+        page.push_str(&format!("<p class=\"warning\">{}.</p>\n", escape(&line)));
+    }
     page.push_str("</header>\n<main>\n");
     let parts = [
         results::section(report),

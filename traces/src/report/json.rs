@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Report;
 use super::grid::what;
 use crate::replay::{
-    Carry, Counted, Curve, Effect, Interval, Matrix, Outcome, Reevaluate, Sweep, Traffic, Window,
+    Carry, Counted, Curve, Effect, Faults, Interval, Matrix, Outcome, Reevaluate, Sweep, Traffic, Window,
 };
 
 /// The report as JSON, indented.
@@ -67,9 +67,17 @@ fn outcome(outcome: &Outcome) -> Value {
             "reevaluate": mark.reevaluate.map(reevaluate),
             "documents": mark.documents,
         })).collect::<Vec<_>>(),
+        "faults": faults(&outcome.faults),
         "agreement": outcome.agreement.as_ref().map(agreement),
         "timeline": outcome.timeline.iter().map(window).collect::<Vec<_>>(),
     })
+}
+
+fn faults(faults: &Faults) -> Value {
+    let modules = faults.modules.iter().map(|(policy, ailing)| {
+        json!({"policy": policy, "calls": ailing.calls, "last": ailing.last, "is_stopped": ailing.is_stopped})
+    });
+    json!({"overruled": faults.overruled, "modules": modules.collect::<Vec<_>>()})
 }
 
 fn traffic(traffic: Traffic) -> Value {
@@ -137,6 +145,7 @@ fn curve(curve: &Curve) -> Value {
             "error": sampling.error,
             "byte_error": sampling.byte_error,
         })),
+        "faults": faults(&curve.faults),
     })
 }
 
@@ -189,6 +198,7 @@ mod tests {
         check("/results/0/miss_ratio", json!(0.4));
         check("/results/0/traffic/hits", json!(600));
         check("/results/0/timing", Value::Null);
+        check("/results/0/faults", json!({"overruled": 0, "modules": []}));
         check("/results/0/switches/0/reevaluate", json!("20%"));
         check("/results/0/agreement/by/code/0/name", json!("<b>\"&"));
         check("/results/0/timeline/9/from", json!(900));

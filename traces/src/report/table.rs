@@ -31,7 +31,7 @@ impl Table {
 
     /// Adds a row, with as many cells as there are heads.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let cells: Vec<String> = cells.into_iter().map(shown).collect();
+        let cells: Vec<String> = cells.into_iter().map(|cell| shown(&cell)).collect();
         debug_assert_eq!(cells.len(), self.aligns.len(), "a cell for each head");
         self.rows.push(cells);
     }
@@ -54,11 +54,8 @@ impl Table {
 }
 
 /// Without control characters.
-fn shown(text: String) -> String {
-    match text.contains(char::is_control) {
-        false => text,
-        true => text.replace(char::is_control, "\u{fffd}"),
-    }
+pub(super) fn shown(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 fn pad(cell: &str, width: usize, align: Align) -> String {
@@ -70,7 +67,7 @@ fn pad(cell: &str, width: usize, align: Align) -> String {
 
 /// Lines of `name  value`; those without a value are left out.
 pub fn pairs<'a>(lines: impl IntoIterator<Item = (&'a str, Option<String>)>) -> String {
-    let lines: Vec<_> = lines.into_iter().filter_map(|(name, value)| Some((name, shown(value?)))).collect();
+    let lines: Vec<_> = lines.into_iter().filter_map(|(name, value)| Some((name, shown(&value?)))).collect();
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     lines.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
 }

@@ -2,8 +2,8 @@
 
 use crate::live::{Added, LiveReport, ProxyReport, Times};
 use crate::replay::{
-    Aspect, Cell, Counted, Curve, Interval, Intervals, Mark, Matrix, Outcome, Point, Reevaluate, Response,
-    Sampling, Timing, Traffic, Unit, What, Window,
+    Aspect, Cell, Counted, Curve, Faults, Interval, Intervals, Mark, Matrix, Outcome, Point, Reevaluate,
+    Response, Sampling, Timing, Traffic, Unit, What, Window,
 };
 
 /// A thousand requests of 100 bytes, so many of them hits.
@@ -37,6 +37,7 @@ pub(super) fn outcome(policy: &str, size: u64, hits: u64) -> Outcome {
         intervals: Some(Intervals { hit_ratio: around(hits as f64 / 1000.0), byte_hit_ratio: around(0.4) }),
         timeline: windows.collect(),
         marks: Vec::new(),
+        faults: Faults::default(),
         agreement: None,
         timing: None,
     }
@@ -84,6 +85,7 @@ pub(super) fn curve(policy: &str) -> Curve {
         unit: Unit::Bytes,
         points: [1, 2, 3].map(point).to_vec(),
         sampling: Some(Sampling { rate: 0.1, objects: 100, error: 0.004, byte_error: 0.01 }),
+        faults: Faults::default(),
     }
 }
 

@@ -94,11 +94,15 @@ fn windows_may_be_cut_around_a_request() {
     assert_eq!(from, [0, 10, 40, 70, 100, 130, 160, 190]);
 }
 
+fn planned(word: &str) -> Planned {
+    word.parse::<Planned<String>>().unwrap().resolve(Policy::resolve).unwrap()
+}
+
 #[test]
 fn a_switch_happens_where_it_is_planned() {
     let trace = synthetic(2, 10_000);
     let switches = ["50%:gdsf:all", "7000:lru:0", "9s:size:flush"];
-    let switches = switches.map(|word| word.parse().unwrap()).to_vec();
+    let switches = switches.map(planned).to_vec();
     let outcome = run_as(&trace, "lru", 200_000, &Options { switches, ..Options::default() });
     let marks: Vec<_> =
         outcome.marks.iter().map(|mark| (mark.at, &*mark.from, &*mark.to, mark.reevaluate)).collect();
@@ -114,11 +118,11 @@ fn a_switch_happens_where_it_is_planned() {
 #[test]
 fn a_switch_before_the_first_request_is_the_other_policy() {
     let trace = synthetic(3, 5_000);
-    let options = Options { switches: vec!["0:gdsf".parse().unwrap()], ..Options::default() };
+    let options = Options { switches: vec![planned("0:gdsf")], ..Options::default() };
     let (switched, plain) =
         (run_as(&trace, "lru", 100_000, &options), run_as(&trace, "gdsf", 100_000, &Options::default()));
     assert_eq!(switched.traffic, plain.traffic);
-    let never = Options { switches: vec!["5000:gdsf".parse().unwrap()], ..Options::default() };
+    let never = Options { switches: vec![planned("5000:gdsf")], ..Options::default() };
     let (late, plain) =
         (run_as(&trace, "lru", 100_000, &never), run_as(&trace, "lru", 100_000, &Options::default()));
     assert_eq!((late.traffic, late.marks.len()), (plain.traffic, 0));

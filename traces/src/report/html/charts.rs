@@ -7,7 +7,7 @@ use super::super::grid::{carried, name, reevaluated, size};
 use super::super::scale::{Kind, Scale};
 use super::super::units::{count, percent};
 use super::escape;
-use crate::replay::{Carry, Cell, Curve, Outcome, Point, Traffic, Unit, What, Window};
+use crate::replay::{Carry, Cell, Curve, Faults, Outcome, Point, Traffic, Unit, What, Window};
 
 /// Miss ratios over sizes: curves, or the grid where it has several sizes.
 pub(super) fn ratios(report: &Report) -> String {
@@ -96,7 +96,7 @@ fn curves_of(outcomes: &[Outcome]) -> Vec<Curve> {
             .collect();
         points.sort_by_key(|point| point.size);
         points.dedup_by_key(|point| point.size);
-        Curve { trace, policy, unit, points, sampling: None }
+        Curve { trace, policy, unit, points, sampling: None, faults: Faults::default() }
     };
     keys.into_iter().map(curve).filter(|curve| curve.points.len() > 1).collect()
 }
