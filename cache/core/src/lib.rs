@@ -6,6 +6,7 @@
 //! these rules), [`repository`] (what is stored),
 //! [`policy`] (what is evicted next, and how that is changed while it runs).
 
+pub mod byte_size;
 pub mod exchange;
 pub mod fields;
 pub mod limits;

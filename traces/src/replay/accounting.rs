@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
+use cnn_core::byte_size;
 use thiserror::Error;
 
 use super::cell::Unit;
@@ -117,36 +118,11 @@ impl FromStr for Size {
             let percent = number.parse::<f64>().ok().filter(|percent| *percent > 0.0 && *percent <= 1e6);
             return percent.map(Self::Percent).ok_or_else(bad);
         }
-        let word = word.trim();
-        let digits = word.find(|at: char| !at.is_ascii_digit() && at != '.').unwrap_or(word.len());
-        let (number, factor) = (&word[..digits], factor(word[digits..].trim_start()).ok_or_else(bad)?);
-        let units = match number.parse::<u64>() {
-            Ok(number) => number.checked_mul(factor),
-            // Less than 2^53 is exact to a unit, which is more than anybody writes with a fraction.
-            Err(_) if number.contains('.') => {
-                let units = number.parse::<f64>().ok().map(|number| number * factor as f64);
-                units.filter(|units| factor > 1 && *units < (1_u64 << 53) as f64).map(|units| units as u64)
-            }
-            Err(_) => None,
-        };
-        units.filter(|&units| units > 0).map(Self::Units).ok_or_else(bad)
+        // What counts documents has no parts, and nobody means a part of a byte.
+        let is_part = word.contains('.') && word.trim_end().ends_with(|c: char| c.is_ascii_digit());
+        let units = byte_size::parse(word).ok().filter(|&units| units > 0 && !is_part);
+        units.map(Self::Units).ok_or_else(bad)
     }
-}
-
-/// What a unit of bytes, in whatever case, stands for: powers of 1024 with an `i`, and without a `B`; of 1000 otherwise.
-fn factor(suffix: &str) -> Option<u64> {
-    Some(match suffix.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kb" => 1000,
-        "mb" => 1000 * 1000,
-        "gb" => 1000 * 1000 * 1000,
-        "tb" => 1000 * 1000 * 1000 * 1000,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        "t" | "tib" => 1 << 40,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

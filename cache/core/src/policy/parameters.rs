@@ -10,6 +10,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::{Factory, Manifest, Replacement};
+use crate::byte_size;
 
 /// Longest part of a mistaken word that is repeated in an error, in characters.
 const QUOTED_MAX: usize = 40;
@@ -237,12 +238,12 @@ impl fmt::Display for Spec<'_> {
 
 /// A number as written: `0.1`, `10%`, `64KiB`, `4MiB`, `1GiB`.
 fn number(written: &str) -> Option<f64> {
-    const UNITS: [(&str, f64); 4] =
-        [("%", 0.01), ("KiB", 1024.0), ("MiB", 1_048_576.0), ("GiB", 1_073_741_824.0)];
-    let unit =
-        UNITS.iter().find_map(|&(unit, factor)| written.strip_suffix(unit).map(|digits| (digits, factor)));
-    let (digits, factor) = unit.unwrap_or((written, 1.0));
-    digits.parse::<f64>().ok().map(|number| number * factor).filter(|number| number.is_finite())
+    let number = match (written.strip_suffix('%'), written.ends_with(|c: char| c.is_ascii_alphabetic())) {
+        (Some(share), _) => share.parse::<f64>().ok().map(|percent| percent * 0.01),
+        (None, true) => byte_size::parse(written).ok().map(|bytes| bytes as f64),
+        (None, false) => written.parse().ok(),
+    };
+    number.filter(|number| number.is_finite())
 }
 
 fn quoted(text: &str) -> String {

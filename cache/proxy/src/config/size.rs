@@ -1,27 +1,15 @@
-//! Byte sizes as operators write them. `KiB`, `MiB`, `GiB`, `TiB` are powers of 1024; `kB`, `MB`, `GB`, `TB` are powers
-//! of 1000, as their names say (Squid's `MB` is 1024 x 1024: its users write `MiB` here).
+//! Byte sizes as operators write them, by [`cnn_core::byte_size`] (Squid's `MB` is 1024 x 1024: its users write `MiB` here).
 
 use std::fmt;
 use std::str::FromStr;
+
+use cnn_core::byte_size::{self, UNITS};
 
 use super::spelling::{Misspelt, Spelled, serde_as_spelled};
 
 /// A number of bytes, written like `256MiB`, `10GB` or `4096`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(pub u64);
-
-/// The largest that divides a size exactly is used to print it.
-const UNITS: [(&str, u64); 9] = [
-    ("TiB", 1 << 40),
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("TB", 1_000_000_000_000),
-    ("GB", 1_000_000_000),
-    ("MB", 1_000_000),
-    ("kB", 1_000),
-    ("B", 1),
-];
 
 impl ByteSize {
     /// That many times 1024 x 1024 bytes.
@@ -53,38 +41,13 @@ serde_as_spelled!(ByteSize);
 impl FromStr for ByteSize {
     type Err = Misspelt;
 
-    /// A number, which may have a fraction, and a unit in any case; spaces may stand between them. A bare number is
-    /// bytes.
     fn from_str(text: &str) -> Result<Self, Misspelt> {
-        let wrong = |reason| Misspelt::new::<Self>(text, reason);
-        let trimmed = text.trim();
-        let unit_at = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
-        let (number, unit) = trimmed.split_at(unit_at);
-        let factor = factor(unit.trim_start()).ok_or_else(|| wrong("unknown unit"))?;
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-        if whole.is_empty() || fraction.is_empty() {
-            return Err(wrong(""));
-        }
-        let whole: u64 = whole.parse().map_err(|_| wrong("too large"))?;
-        // Nine digits keep the product within 128 bits and are finer than a byte below a gigabyte.
-        let fraction = &fraction[..fraction.len().min(9)];
-        let numerator: u128 = fraction.parse().map_err(|_| wrong(""))?;
-        let part = numerator * u128::from(factor) / 10_u128.pow(fraction.len() as u32);
-        let bytes = u128::from(whole) * u128::from(factor) + part;
-        u64::try_from(bytes).map(Self).map_err(|_| wrong("too large"))
+        byte_size::parse(text).map(Self).map_err(|wrong| Misspelt::new::<Self>(text, wrong.as_str()))
     }
-}
-
-/// Bytes in one of this unit; none when there is no such unit.
-fn factor(unit: &str) -> Option<u64> {
-    if unit.is_empty() {
-        return Some(1);
-    }
-    UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).map(|&(_, factor)| factor)
 }
 
 impl fmt::Display for ByteSize {
-    /// Exact, so that it reads back as the same size.
+    /// By the largest unit that divides it exactly, so that it reads back as the same size.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exact = UNITS.iter().filter(|(_, factor)| self.0 != 0 && self.0.is_multiple_of(*factor));
         let (unit, factor) = exact.max_by_key(|(_, factor)| factor).unwrap_or(&("B", 1));
