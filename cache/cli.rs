@@ -7,6 +7,7 @@ mod admin;
 mod completions;
 mod config;
 mod explain;
+mod interrupted;
 mod module;
 mod policy;
 mod purge;

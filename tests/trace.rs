@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -83,6 +84,24 @@ fn what_cannot_be_read_ends_with_2_and_says_why() {
     );
     check_failure(&["info", &sample("made-up.csv"), "--logformat", "%ts"], "no field for the URL: %ru");
     check_failure(&["generate", "-", "--one-hit", "2"], "one-hit: 2 is no share from 0 to 1");
+}
+
+#[test]
+fn what_is_interrupted_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, name) = file(&folder, "big.csv");
+    let mut process = Command::new(env!("CARGO_BIN_EXE_cnn"))
+        .args(["trace", "generate", &name, "--requests", "4000000000"])
+        .spawn()
+        .unwrap();
+    let files = || fs::read_dir(folder.path()).unwrap().count();
+    while files() == 0 && process.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    let killed = Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(process.wait().unwrap().signal(), Some(2));
+    assert_eq!(files(), 0);
 }
 
 #[test]

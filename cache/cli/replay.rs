@@ -144,6 +144,7 @@ impl Replay {
                 "--live takes one trace, or several files of it with --together".to_owned(),
             ));
         }
+        super::interrupted::clean_up();
         // Before anything is replayed: it would be for nothing if they could not be written.
         let files = self.files()?;
         let traces = self.read()?;

@@ -5,6 +5,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempPath;
 
@@ -18,8 +19,26 @@ const WRITE_BYTES: usize = 256 << 10;
 pub struct Output {
     path: PathBuf,
     sink: Sink,
-    /// What is written until it is complete, and the name it then has.
-    beside: Option<(TempPath, PathBuf)>,
+    beside: Option<Beside>,
+}
+
+/// What is written until it is complete, and the name it then has.
+struct Beside {
+    /// Taken when it gets its name.
+    file: Option<TempPath>,
+    name: PathBuf,
+}
+
+/// Guards the names of all files that are not complete; held to change or remove them.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes all files that are not complete: for a process that is ended before it can.
+pub fn discard_unfinished() {
+    let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    unfinished.drain(..).for_each(|path| {
+        // One that is gone already is as it should be.
+        let _ = fs::remove_file(path);
+    });
 }
 
 enum Sink {
@@ -47,12 +66,7 @@ impl Output {
         Self::new(path, Box::new(file), packing, beside).map_err(fail)
     }
 
-    fn new(
-        path: &Path,
-        sink: Box<dyn Write>,
-        packing: Packing,
-        beside: Option<(TempPath, PathBuf)>,
-    ) -> io::Result<Self> {
+    fn new(path: &Path, sink: Box<dyn Write>, packing: Packing, beside: Option<Beside>) -> io::Result<Self> {
         let sink = match packing {
             Packing::Plain => Sink::Plain(BufWriter::with_capacity(WRITE_BYTES, sink)),
             Packing::Gzip => Sink::Gzip(flate2::write::GzEncoder::new(sink, flate2::Compression::default())),
@@ -92,15 +106,39 @@ impl Output {
             Sink::Zstd(sink) => sink.finish().and_then(|mut sink| sink.flush()),
         };
         let named = done.and_then(|()| match self.beside {
-            Some((file, name)) => file.persist(name).map_err(|error| error.error),
+            Some(beside) => beside.complete(),
             None => Ok(()),
         });
         named.map_err(|source| TraceError::Write { path: self.path, source })
     }
 }
 
+impl Beside {
+    fn new(file: TempPath, name: PathBuf) -> Self {
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(file.to_path_buf());
+        Self { file: Some(file), name }
+    }
+
+    /// Gives it its name.
+    fn complete(mut self) -> io::Result<()> {
+        // Held while it is renamed, so that it is not removed in between.
+        let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = self.file.take() else { return Ok(()) };
+        unfinished.retain(|path| path.as_path() != &*file);
+        file.persist(&self.name).map_err(|error| error.error)
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| path.as_path() != &*file);
+        }
+    }
+}
+
 /// Where `path` is written, and what is to be renamed then.
-fn create(path: &Path) -> io::Result<(File, Option<(TempPath, PathBuf)>)> {
+fn create(path: &Path) -> io::Result<(File, Option<Beside>)> {
     let (target, permissions) = match fs::metadata(path) {
         Ok(known) if !known.is_file() => return Ok((File::create(path)?, None)),
         // The file behind a link is replaced, not the link; one that may not be written is not got round.
@@ -116,7 +154,7 @@ fn create(path: &Path) -> io::Result<(File, Option<(TempPath, PathBuf)>)> {
         .permissions(permissions)
         .tempfile_in(folder(&target))?
         .into_parts();
-    Ok((file, Some((temporary, target))))
+    Ok((file, Some(Beside::new(temporary, target))))
 }
 
 fn folder(path: &Path) -> &Path {

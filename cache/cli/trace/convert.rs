@@ -43,6 +43,7 @@ impl Convert {
     pub(super) fn run(self) -> Result<(), Failure> {
         check_distinct(std::slice::from_ref(&self.from), &[&self.to])?;
         let mut meter = Meter::new("converting");
+        crate::cli::interrupted::clean_up();
         let mut output = Output::create(&self.to)?;
         let options = self.reading.options();
         let converted =

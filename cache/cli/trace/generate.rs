@@ -67,6 +67,7 @@ impl Generate {
         let all = recipe.requests;
         let generator = Generator::new(recipe).map_err(Failure::Said)?;
         let mut meter = Meter::new("making up");
+        crate::cli::interrupted::clean_up();
         let mut output = Output::create(&self.to)?;
         generator.write(self.target, &mut output, &mut |done| meter.requests(done, all))?;
         output.finish()?;
