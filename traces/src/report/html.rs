@@ -33,9 +33,12 @@ pub fn page(report: &Report) -> String {
         page.push_str(&format!("<p class=\"warning\">{}.</p>\n", escape(&line)));
     }
     page.push_str("</header>\n<main>\n");
+    // Where curves were asked for, they are what the page is about.
+    let (results, ratios) = (results::section(report), charts::ratios(report));
+    let (first, second) = if report.curves.is_empty() { (results, ratios) } else { (ratios, results) };
     let parts = [
-        results::section(report),
-        charts::ratios(report),
+        first,
+        second,
         charts::timelines(report),
         switches::section(report),
         agreement::section(report),
@@ -78,6 +81,14 @@ fn section(id: &str, title: &str, made_by: &str, body: &str) -> String {
         return String::new();
     }
     format!("<section id=\"{id}\">\n<h2>{title}</h2>\n{body}{}</section>\n", command(made_by))
+}
+
+/// What is shown when somebody asks for it, where there is more of it than a page is read for.
+fn folded(count: usize, most: usize, what: &str, body: &str) -> String {
+    if count <= most {
+        return body.to_owned();
+    }
+    format!("<details><summary>{count} {what}</summary>\n{body}</details>\n")
 }
 
 fn command(line: &str) -> String {

@@ -3,11 +3,14 @@
 use super::super::Report;
 use super::super::grid::{name, size};
 use super::super::units::{count, percent};
-use super::{escape, table};
+use super::{escape, folded, table};
 use crate::replay::{Aspect, Counted, Matrix, Outcome};
 
 /// Rows of one aspect that are shown; the page is to stay readable, and `--json` has all.
 const ROWS_MAX: usize = 30;
+
+/// Runs that are shown at once.
+const RUNS_MAX: usize = 24;
 
 pub(super) fn section(report: &Report) -> String {
     let set: Vec<(&Outcome, &Matrix)> =
@@ -15,27 +18,33 @@ pub(super) fn section(report: &Report) -> String {
     if set.is_empty() {
         return String::new();
     }
+    let is_one_trace = set.iter().all(|(outcome, _)| outcome.cell.trace == set[0].0.cell.trace);
+    let named = |outcome: &Outcome| match is_one_trace {
+        true => name(outcome),
+        false => format!("{}: {}", outcome.cell.trace, name(outcome)),
+    };
     let mut body = String::from(
         "<p><i class=\"swatch both\"></i> both hit &ensp; <i class=\"swatch logged\"></i> only the logged cache hit &ensp; \
          <i class=\"swatch ours\"></i> only the replayed one hit &ensp; <i class=\"swatch neither\"></i> both missed</p>\n",
     );
     let rows = set.iter().map(|(outcome, matrix)| {
-        let mut cells = vec![escape(&name(outcome)).into_owned(), size(outcome)];
+        let mut cells = vec![escape(&named(outcome)).into_owned(), size(outcome)];
         cells.extend(counted(&matrix.all));
         cells
     });
-    body.push_str(&table(&[&["policy", ">size"], &HEADS[..]].concat(), rows));
-    for (outcome, matrix) in set {
-        let name = format!("{}, {}", name(outcome), size(outcome));
-        body.push_str(&format!(
+    let mut runs = table(&[&["policy", ">size"], &HEADS[..]].concat(), rows);
+    for (outcome, matrix) in &set {
+        let name = format!("{}, {}", named(outcome), size(outcome));
+        runs.push_str(&format!(
             "<details><summary>{}: by code, type, origin and hour</summary>\n",
             escape(&name)
         ));
         for aspect in Aspect::ALL {
-            body.push_str(&by_aspect(matrix, aspect));
+            runs.push_str(&by_aspect(matrix, aspect));
         }
-        body.push_str("</details>\n");
+        runs.push_str("</details>\n");
     }
+    body.push_str(&folded(set.len(), RUNS_MAX, "runs", &runs));
     super::section("agreement", "Next to what the log recorded", &report.command, &body)
 }
 

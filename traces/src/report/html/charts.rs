@@ -112,7 +112,7 @@ pub(super) fn timelines(report: &Report) -> String {
         // What a log recorded has no size and goes with every size.
         (outcome.what != What::Logged).then(|| (outcome.cell.trace.clone(), size(outcome)))
     };
-    let mut body = String::new();
+    let (mut body, mut charts) = (String::new(), 0);
     for (trace, of_size) in distinct(drawn.iter().filter_map(|outcome| key(outcome))) {
         let belongs = |outcome: &&&Outcome| {
             let is_logged = outcome.what == What::Logged && outcome.cell.trace == trace;
@@ -121,9 +121,11 @@ pub(super) fn timelines(report: &Report) -> String {
         let runs: Vec<&Outcome> = drawn.iter().filter(belongs).copied().collect();
         let title = format!("{trace}, {of_size}");
         body.push_str(&timeline(report, &title, &runs));
+        charts += 1;
     }
     if !body.is_empty() {
-        body = format!("<div class=\"charts\">\n{body}</div>\n");
+        let all = format!("<div class=\"charts\">\n{body}</div>\n");
+        body = super::folded(charts, TIMELINES_MAX, "charts, one for each size of the cache", &all);
         let marks = report.outcomes.iter().flat_map(|outcome| &outcome.marks);
         let said: Vec<String> = distinct(marks.map(|mark| {
             let (at, from, to) = (count(mark.at), escape(&mark.from), escape(&mark.to));
@@ -135,6 +137,9 @@ pub(super) fn timelines(report: &Report) -> String {
     }
     super::section("timeline", "Hit ratio in the course of the trace", &report.command, &body)
 }
+
+/// Courses that are shown at once.
+const TIMELINES_MAX: usize = 8;
 
 /// Points of a course: more would only be jitter.
 const STRETCHES_MAX: usize = 50;

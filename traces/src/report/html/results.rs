@@ -4,8 +4,11 @@ use super::super::Report;
 use super::super::grid::{interval, name, percent, size};
 use super::super::live::micros;
 use super::super::units::{bytes, count};
-use super::{bar, escape, table};
+use super::{bar, escape, folded, table};
 use crate::replay::{Outcome, What};
+
+/// Rows that are shown at once: a grid of some policies and sizes, but not of a curve.
+const ROWS_MAX: usize = 50;
 
 pub(super) fn section(report: &Report) -> String {
     if report.outcomes.is_empty() {
@@ -26,7 +29,7 @@ pub(super) fn section(report: &Report) -> String {
     let shown = usize::from(is_one_trace)..;
     heads.drain(..shown.start);
     let rows = rows.map(|row| row[shown.clone()].to_vec());
-    let mut body = table(&heads, rows);
+    let mut body = folded(report.outcomes.len(), ROWS_MAX, "rows", &table(&heads, rows));
     body.push_str(
         "<p class=\"note\">Of all requests, the cold start included. Small figures are 95 % confidence intervals by \
          blocks of the trace: they say how much a ratio depends on the stretch of traffic; between two policies on one \

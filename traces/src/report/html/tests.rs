@@ -55,6 +55,27 @@ fn the_page_has_a_section_for_all_that_is_there() {
 }
 
 #[test]
+fn what_is_too_much_to_read_is_folded() {
+    let many = |count: u64| Report {
+        outcomes: (0..count).map(|number| agreeing(outcome("lru", 1 << (10 + number % 40), 600))).collect(),
+        ..Report::default()
+    };
+    let few = page(&many(4));
+    assert!(!few.contains("<summary>4 "));
+    let page = page(&many(80));
+    check(&page, &["<summary>80 rows<", "<summary>80 runs<", "<summary>40 charts, one for each size"]);
+}
+
+#[test]
+fn a_policy_that_did_not_decide_itself_is_named_at_the_top() {
+    let mut faulty = outcome("./a.wasm", 1 << 20, 600);
+    faulty.faults.overruled = 3;
+    let page = page(&Report { outcomes: vec![faulty], ..report() });
+    let warning = page.find("class=\"warning\">./a.wasm did not decide alone: 3 evictions");
+    assert!(warning.is_some_and(|at| at < page.find("</header>").unwrap()), "{page}");
+}
+
+#[test]
 fn live_proxies_stand_side_by_side() {
     let page = page(&Report { live: Some(live()), ..report() });
     check(&page, &["id=\"live\"", "<th class=\"number\">no proxy</th>", "closed loop, 8 connections"]);
