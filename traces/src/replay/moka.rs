@@ -13,10 +13,12 @@ use cnn_core::policy::Traffic;
 use moka::notification::RemovalCause;
 use moka::sync::Cache;
 
+use super::agreement::Counting;
 use super::cell::Cell;
 use super::latency::Responses;
-use super::outcome::{Faults, Outcome, What};
-use super::run::Options;
+use super::outcome::{Faults, Outcome, What, Window};
+use super::run::{Options, intervals};
+use super::timeline::window_requests;
 use crate::{Flags, Row, Trace};
 
 /// Its name in reports and where policies are named.
@@ -38,13 +40,26 @@ pub fn moka(
     let evictions = Arc::new(AtomicU64::new(0));
     let cache = cache(size, Arc::clone(&evictions));
     let mut responses = Responses::new(options.latency);
-    let mut traffic = Traffic { requests: trace.len(), bytes: trace.bytes(), ..Traffic::default() };
-    let mut not_admitted = 0;
+    let every = window_requests(trace.len());
+    let mut timeline: Vec<Window> = Vec::new();
+    let mut counting = Counting::default();
+    let (mut number, mut not_admitted) = (0_u64, 0);
     trace.for_each_chunk(0, |rows| {
         for row in rows {
-            if is_hit(&cache, row) {
-                traffic.hits += 1;
-                traffic.hit_bytes += row.size;
+            if number.is_multiple_of(every) {
+                close(timeline.last_mut(), &cache, &evictions);
+                timeline.push(Window { from: number, time_us: row.time_us, ..Window::default() });
+            }
+            number += 1;
+            let is_hit = is_hit(&cache, row);
+            let window = timeline.last_mut().expect("the first request begins one");
+            count(&mut window.traffic, row, is_hit);
+            if row.flags & Flags::HAS_LOGGED != 0 {
+                let origin = trace.objects()[row.object as usize].origin;
+                let logged = row.flags & Flags::LOGGED_HIT != 0;
+                counting.count(row.facts, origin, row.time_us, logged, is_hit);
+            }
+            if is_hit {
                 continue;
             }
             responses.miss(row);
@@ -60,6 +75,12 @@ pub fn moka(
         progress(rows.len() as u64);
         true
     })?;
+    close(timeline.last_mut(), &cache, &evictions);
+    // What was counted at the end of each window becomes what happened in it.
+    for at in (1..timeline.len()).rev() {
+        timeline[at].evictions -= timeline[at - 1].evictions;
+    }
+    let traffic = timeline.iter().fold(Traffic::default(), |all, window| sum(all, window.traffic));
     let unit = options.accounting.unit;
     Ok(Outcome {
         cell: Cell {
@@ -75,13 +96,39 @@ pub fn moka(
         not_admitted,
         span_us: trace.span_us(),
         response: Some(responses.finish(traffic.hits)),
-        intervals: None,
-        timeline: Vec::new(),
+        intervals: intervals(trace.len(), &timeline),
+        timeline,
         marks: Vec::new(),
         faults: Faults::default(),
-        agreement: None,
+        agreement: counting.finish(trace),
         timing: None,
     })
+}
+
+/// Notes what there is at the end of a window, and all evictions so far.
+fn close(window: Option<&mut Window>, cache: &Weights, evictions: &AtomicU64) {
+    if let Some(window) = window {
+        (window.documents, window.used) = (cache.entry_count(), cache.weighted_size());
+        window.evictions = evictions.load(Relaxed);
+    }
+}
+
+fn count(traffic: &mut Traffic, row: &Row, is_hit: bool) {
+    traffic.requests += 1;
+    traffic.bytes += row.size;
+    if is_hit {
+        traffic.hits += 1;
+        traffic.hit_bytes += row.size;
+    }
+}
+
+fn sum(a: Traffic, b: Traffic) -> Traffic {
+    Traffic {
+        requests: a.requests + b.requests,
+        hits: a.hits + b.hits,
+        bytes: a.bytes + b.bytes,
+        hit_bytes: a.hit_bytes + b.hit_bytes,
+    }
 }
 
 fn cache(size: u64, evictions: Arc<AtomicU64>) -> Weights {
@@ -121,5 +168,12 @@ mod tests {
         assert!(small.evictions > 0 && small.not_admitted > 0, "{small:?}");
         assert!(small.traffic.hits < large.traffic.hits);
         assert_eq!(replayed(&trace, 1000), small);
+        // Its ratios at small sizes are those of a cache that keeps within them.
+        for outcome in [&small, &large] {
+            assert!(outcome.timeline.iter().all(|window| window.used <= outcome.cell.size.unwrap()));
+            let evictions = outcome.timeline.iter().map(|window| window.evictions).sum::<u64>();
+            assert_eq!((evictions, outcome.timeline.len()), (outcome.evictions, 100));
+        }
+        assert!(small.intervals.is_some());
     }
 }

@@ -122,11 +122,13 @@ impl Carry {
 
 /// Windows of a run while effects are made out, at most; and as they are reported.
 const WINDOWS_MAX: u64 = 4000;
+/// Requests of a window, at least, where there are enough: with fewer, dips and gaps are those of chance.
+const WINDOW_REQUESTS_MIN: u64 = 250;
 const WINDOWS_SHOWN: usize = 200;
 
 /// Carries the switch from `from` to `to` at a request out in each of the ways, on so many threads. Windows are as long
 /// as a quarter of the documents in the cache at the switch, but no shorter than one part in `WINDOWS_MAX` of the
-/// trace.
+/// trace, and than `WINDOW_REQUESTS_MIN` as far as there are a hundred such windows.
 ///
 /// # Errors
 /// When the rows cannot be read back or a policy cannot be made.
@@ -143,7 +145,8 @@ pub fn sweep(
     let mut census = Census { at, documents: 0, used: 0, is_done: false };
     let plain = Options { switches: Vec::new(), ..options.clone() };
     observed(trace, from, size, &plain, &mut [&mut census], progress)?;
-    let every = (census.documents / 4).max(trace.len() / WINDOWS_MAX).max(1);
+    let least = WINDOW_REQUESTS_MIN.min(trace.len() / 100);
+    let every = (census.documents / 4).max(trace.len() / WINDOWS_MAX).max(least).max(1);
 
     let plain = Options { windows: Some((every, at)), ..plain };
     let mut jobs = vec![(from, plain.clone()), (to, plain.clone())];
