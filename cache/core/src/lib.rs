@@ -4,12 +4,13 @@
 //! The modules, in the order a request meets them:
 //! [`fields`] (header fields as received), [`rfc9111`] (what HTTP allows), [`exchange`] (the life of a request by
 //! these rules), [`repository`] (what is stored),
-//! [`policy`] (what is evicted next, and how that is changed while it runs).
+//! [`policy`] (what is evicted next, and how that is changed while it runs), [`monitor`] (what is told of it).
 
 pub mod byte_size;
 pub mod exchange;
 pub mod fields;
 pub mod limits;
+pub mod monitor;
 pub mod policy;
 pub mod repository;
 pub mod rfc9111;

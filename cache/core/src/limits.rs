@@ -73,3 +73,23 @@ pub const EVICTIONS_MAX: u32 = 4096;
 
 /// Rounds of making room for one charge before it is refused, when other threads take the room each time.
 pub const CHARGE_TRIES_MAX: u32 = 8;
+
+/// Metrics a monitor may declare.
+pub const MONITOR_METRICS_MAX: usize = 16;
+
+/// Labels of a metric: series are their product.
+pub const MONITOR_LABELS_MAX: usize = 3;
+
+/// Longest name of a metric or a label, in bytes.
+pub const MONITOR_NAME_BYTES_MAX: usize = 60;
+
+/// Longest value of a label, in bytes; longer ones are cut. Names of hosts are rarely longer.
+pub const MONITOR_LABEL_BYTES_MAX: usize = 100;
+
+/// Series of a metric that are told apart: what a person reads and a Prometheus takes gladly. With all metrics of a
+/// monitor full, and all of them histograms, it holds two megabytes.
+pub const MONITOR_SERIES_MAX: usize = 200;
+
+/// Documents in a sketch of reuse distances: the paper finds 8 thousand enough for an error under a percent, and half of
+/// that takes a quarter of a megabyte.
+pub const REUSE_SAMPLE_MAX: usize = 4096;

@@ -8,10 +8,15 @@
 mod event;
 mod guest;
 mod manifest;
+mod request;
 
 pub use event::{EVENT_BYTES, Event, EventKind, Flags};
 pub use guest::{BATCH_EVENTS_MAX, COLUMNS_BYTES, Columns, MANIFEST_SECTION, PICKS_MAX, SCORES_MAX};
 pub use manifest::{Goal, HitEvents, Kind};
+pub use request::{
+    BATCH_REQUESTS_MAX, HOST_BYTES_MAX, PATH_BYTES_MAX, REQUEST_BYTES, Request, RequestFlags, Served,
+    TEXT_BYTES_MAX, Verb,
+};
 
 /// Version of this contract. A module built against another version is refused when it is loaded.
 pub const ABI_VERSION: u32 = 1;
