@@ -6,15 +6,16 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use cnn_core::monitor::{Metrics, Monitor};
 use cnn_core::policy::{Kind, Manifest, Replacement, Settings};
 use moka::sync::Cache;
 use thiserror::Error;
-use wasmtime::{InstancePre, Linker, Module, StoreLimits};
+use wasmtime::{InstancePre, Linker, Module};
 
 use crate::limits::COMPILED_BYTES_MAX;
-use crate::wasm::guest::{Guest, InstantiateError, Prepare};
-use crate::wasm::{self, Engines, Hooks, Key, Score};
-use crate::{CodeCache, Digest, Health, Replacing, Verified};
+use crate::wasm::guest::{Guest, Held, InstantiateError, Prepare};
+use crate::wasm::{self, Engines, Hooks, Key, Publisher, Score, Watcher};
+use crate::{CodeCache, Digest, Health, Replacing, Role, Verified};
 
 /// How calls of modules are bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ pub struct Host {
 /// A compiled module.
 #[derive(Clone)]
 struct Compiled {
-    pre: InstancePre<StoreLimits>,
+    pre: InstancePre<Held>,
     bytes: u32,
 }
 
@@ -67,7 +68,7 @@ struct Compiled {
 #[derive(Clone)]
 pub struct Wasm {
     verified: Arc<Verified>,
-    pre: InstancePre<StoreLimits>,
+    pre: InstancePre<Held>,
     engines: Arc<Engines>,
     origin: Origin,
     code_bytes: u32,
@@ -141,8 +142,11 @@ impl Host {
         };
         let image = module.image_range();
         let bytes = (image.end as usize).saturating_sub(image.start as usize);
-        // Nothing is imported, so an empty linker has it all.
-        let pre = Linker::new(engine).instantiate_pre(&module).map_err(failed)?;
+        let mut linker = Linker::new(engine);
+        if verified.manifest().role == Role::Monitor {
+            wasm::link_publishing(&mut linker).map_err(failed)?;
+        }
+        let pre = linker.instantiate_pre(&module).map_err(failed)?;
         let compiled = Compiled { pre, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) };
         self.compiled.insert(digest, compiled.clone());
         Ok((compiled, origin))
@@ -173,7 +177,7 @@ impl Wasm {
         slots_max: usize,
     ) -> Result<Guest, InstantiateError> {
         let prepare = Prepare { settings, capacity, slots_max };
-        Guest::new(&self.pre, wasm::limits(slots_max), self.engines.meter(), &prepare)
+        Guest::new(&self.pre, Held::new(wasm::limits(slots_max)), self.engines.meter(), &prepare)
     }
 
     /// A new instance for a cache of `capacity` bytes and slots below `slots_max`.
@@ -188,7 +192,7 @@ impl Wasm {
     ) -> Result<Built, InstantiateError> {
         let said = self.verified.manifest();
         let (Some(manifest), Some(Replacing { event_time, .. })) = (said.policy(), said.replacement) else {
-            return Err(InstantiateError::OtherRole(said.role));
+            return Err(InstantiateError::OtherRole { role: said.role, expected: Role::Replacement });
         };
         let values: Vec<_> = settings.values().map(|(_, value)| value).collect();
         let guest = self.guest(&values, capacity, slots_max)?;
@@ -199,5 +203,23 @@ impl Wasm {
             Kind::Score => Replacement::Score(Box::new(Score::new(guest, event_time)?)),
         };
         Ok(Built { manifest, replacement, health })
+    }
+
+    /// A new instance of a monitor.
+    ///
+    /// # Errors
+    /// When the module is none, wants more than it may have, or does not do what one must.
+    pub fn watch(&self, settings: &Settings) -> Result<(Box<dyn Monitor>, Arc<Health>), InstantiateError> {
+        let said = self.verified.manifest();
+        if said.role != Role::Monitor {
+            return Err(InstantiateError::OtherRole { role: said.role, expected: Role::Monitor });
+        }
+        let publisher = Publisher::new(Metrics::new(said.metrics.clone()));
+        let held = Held::publishing(wasm::limits(0), publisher);
+        let values: Vec<_> = settings.values().map(|(_, value)| value).collect();
+        let prepare = Prepare { settings: &values, capacity: 0, slots_max: 0 };
+        let guest = Guest::new(&self.pre, held, self.engines.meter(), &prepare)?;
+        let health = Arc::clone(guest.health());
+        Ok((Box::new(Watcher::new(guest)?), health))
     }
 }

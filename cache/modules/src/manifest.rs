@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use cnn_core::limits::MONITOR_METRICS_MAX;
+use cnn_core::monitor::Declared;
 use cnn_core::policy::{Goal, Grain, HitEvents, Kind, Manifest, Parameter};
 use thiserror::Error;
 
@@ -82,6 +84,8 @@ pub struct ModuleManifest {
     pub parameters: Vec<Parameter>,
     /// What only a replacement policy says, and every one of them does.
     pub replacement: Option<Replacing>,
+    /// What a monitor publishes; never empty for one, and always for every other role.
+    pub metrics: Vec<Declared>,
 }
 
 /// What the manifest of a replacement policy says besides.
@@ -140,12 +144,14 @@ pub enum ManifestError {
     #[error("the manifest has no line {0:?}")]
     NoLine(&'static str),
     /// A key that its role has no use for.
-    #[error("{role} takes no line {key:?}; that is for role replacement", role = .role.of_module())]
+    #[error("{role} takes no line {key:?}; that is for role {of}", role = .role.of_module(), of = .of.as_str())]
     NotForRole {
         /// What the module decides.
         role: Role,
         /// The key.
         key: &'static str,
+        /// The role that has a use for it.
+        of: Role,
     },
     /// It was made for another version of the contract.
     #[error("made for version {0} of the module contract; this is version {version}", version = cnn_abi::ABI_VERSION)]
@@ -166,6 +172,7 @@ struct Draft {
     hits: Option<HitEvents>,
     time: Option<EventTime>,
     parameters: Vec<Parameter>,
+    metrics: Vec<Declared>,
 }
 
 impl ModuleManifest {
@@ -208,7 +215,7 @@ impl ModuleManifest {
         for (number, line) in script_lines(text) {
             let taken = match line.split_once(':').map(|(key, _)| key.trim_end()) {
                 Some("parameter" | "time" | "abi" | "kind") => {
-                    Err("a key that scripts have: name, role, goals, version, summary, paper, hits")
+                    Err("a key that scripts have: name, role, goals, version, summary, paper, hits, metric")
                 }
                 _ => draft.take(line),
             };
@@ -294,8 +301,20 @@ impl Draft {
                 self.parameters.push(parameter);
                 Ok(())
             }
+            "metric" => {
+                let metric = Declared::parse(value)?;
+                text(&metric.summary)?;
+                if self.metrics.iter().any(|other| other.name == metric.name) {
+                    return Err("every metric once");
+                }
+                if self.metrics.len() == MONITOR_METRICS_MAX {
+                    return Err("at most 16 metrics");
+                }
+                self.metrics.push(metric);
+                Ok(())
+            }
             _ => Err(
-                "one of the keys abi, name, role, kind, goals, version, summary, paper, hits, time, parameter",
+                "one of the keys abi, name, role, kind, goals, version, summary, paper, hits, time, parameter, metric",
             ),
         }
     }
@@ -320,11 +339,20 @@ impl Draft {
                     ("time", self.time.is_some()),
                 ];
                 match said.into_iter().find(|(_, is_said)| *is_said) {
-                    Some((key, _)) => return Err(ManifestError::NotForRole { role, key }),
+                    Some((key, _)) => {
+                        return Err(ManifestError::NotForRole { role, key, of: Role::Replacement });
+                    }
                     None => None,
                 }
             }
         };
+        match (role, self.metrics.is_empty()) {
+            (Role::Monitor, true) => return Err(ManifestError::NoLine("metric")),
+            (Role::Monitor, false) | (_, true) => {}
+            (_, false) => {
+                return Err(ManifestError::NotForRole { role, key: "metric", of: Role::Monitor });
+            }
+        }
         let goals = match replacement {
             Some(_) => self.goals.ok_or(ManifestError::NoLine("goals"))?,
             None => self.goals.unwrap_or_default(),
@@ -338,6 +366,7 @@ impl Draft {
             goals,
             parameters: self.parameters,
             replacement,
+            metrics: self.metrics,
         })
     }
 }

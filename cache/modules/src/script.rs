@@ -16,11 +16,13 @@
 mod document;
 mod engine;
 mod error;
+mod monitor;
 mod policy;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use cnn_core::monitor::{Metrics, Monitor};
 use cnn_core::policy::{Document, Kind, Replacement};
 use cnn_core::time::Tick;
 use rhai::{AST, ASTNode, Expr, Position};
@@ -30,6 +32,7 @@ pub(crate) use self::policy::Scripted;
 
 use self::document::{Clock, DRIFTS, Doc, FIELDS};
 use self::error::Source;
+use self::monitor::Watcher;
 use crate::limits::{SCRIPT_BYTES_MAX, TRIALS};
 use crate::manifest::{ManifestError, ModuleManifest, Role, script_role};
 use crate::wasm::guest::InstantiateError;
@@ -41,7 +44,14 @@ pub struct Script {
     text: Arc<str>,
     digest: Digest,
     manifest: ModuleManifest,
-    program: Arc<Program>,
+    body: Body,
+}
+
+/// What a script is, by what it decides.
+#[derive(Clone, Debug)]
+enum Body {
+    Policy(Arc<Program>),
+    Monitor(Arc<monitor::Program>),
 }
 
 /// What is run.
@@ -77,7 +87,8 @@ impl Script {
         }
         match script_role(text) {
             Role::Replacement => {}
-            role @ (Role::Admission | Role::Freshness | Role::Monitor) => {
+            Role::Monitor => return monitor::compile(&source),
+            role @ (Role::Admission | Role::Freshness) => {
                 let role = role.as_str();
                 return Err(source.error(Position::NONE, format!("scripts of role {role} are not taken yet")));
             }
@@ -86,20 +97,18 @@ impl Script {
             .map_err(|error| source.error(error.position(), error.err_type().to_string()))?;
         let entry = entry(&ast);
         let kind = kind(&ast, &source)?;
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        let manifest = ModuleManifest::of_script(text, stem, Some(kind))
-            .map_err(|error| source.error(line_of(&error), error.to_string()))?;
+        let manifest = source.manifest(Some(kind))?;
         let program = Program { ast, entry };
         for trial in TRIALS {
             let tried = engine::value(&program, &document::trial(trial));
             tried.map_err(|fault| source.error(fault.position, fault.message))?;
         }
-        Ok(Self {
-            text: text.into(),
-            digest: Digest::of(text.as_bytes()),
-            manifest,
-            program: Arc::new(program),
-        })
+        Ok(Self::of(&source, manifest, Body::Policy(Arc::new(program))))
+    }
+
+    fn of(source: &Source<'_>, manifest: ModuleManifest, body: Body) -> Self {
+        let digest = Digest::of(source.text.as_bytes());
+        Self { text: source.text.into(), digest, manifest, body }
     }
 
     /// What it says of itself.
@@ -127,7 +136,10 @@ impl Script {
     ) -> Result<f64, ScriptError> {
         let source = Source { path, text: &self.text };
         let doc = Doc { columns: document, clock: Clock { now, aging } };
-        engine::value(&self.program, &doc).map_err(|fault| source.error(fault.position, fault.message))
+        let Body::Policy(program) = &self.body else {
+            return Err(source.error(Position::NONE, "is no replacement policy".to_owned()));
+        };
+        engine::value(program, &doc).map_err(|fault| source.error(fault.position, fault.message))
     }
 
     /// A new instance.
@@ -136,14 +148,39 @@ impl Script {
     /// When it is no replacement policy.
     pub fn build(&self) -> Result<Built, InstantiateError> {
         let role = self.manifest.role;
-        let manifest = self.manifest.policy().ok_or(InstantiateError::OtherRole(role))?;
+        let (Some(manifest), Body::Policy(program)) = (self.manifest.policy(), &self.body) else {
+            return Err(InstantiateError::OtherRole { role, expected: Role::Replacement });
+        };
         let health = Arc::new(Health::default());
-        let scripted = Scripted::new(Arc::clone(&self.program), Arc::clone(&health));
+        let scripted = Scripted::new(Arc::clone(program), Arc::clone(&health));
         let replacement = match manifest.kind {
             Kind::Score => Replacement::Score(Box::new(scripted)),
             Kind::Key | Kind::Hooks => Replacement::Key(Box::new(scripted)),
         };
         Ok(Built { manifest, replacement, health })
+    }
+
+    /// A new instance of a monitor.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn watch(&self) -> Result<(Box<dyn Monitor>, Arc<Health>), InstantiateError> {
+        let Body::Monitor(program) = &self.body else {
+            let role = self.manifest.role;
+            return Err(InstantiateError::OtherRole { role, expected: Role::Monitor });
+        };
+        let health = Arc::new(Health::default());
+        let metrics = Metrics::new(self.manifest.metrics.clone());
+        Ok((Box::new(Watcher::new(Arc::clone(program), metrics, Arc::clone(&health))), health))
+    }
+}
+
+impl Source<'_> {
+    /// What the script says of itself; `kind` is what a replacement policy was found to be.
+    fn manifest(&self, kind: Option<Kind>) -> Result<ModuleManifest, ScriptError> {
+        let stem = self.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        ModuleManifest::of_script(self.text, stem, kind)
+            .map_err(|error| self.error(line_of(&error), error.to_string()))
     }
 }
 

@@ -11,7 +11,7 @@ use cnn_core::policy::{Choice, Manifest, PrepareError, Prepared, Settings, Spec,
 use thiserror::Error;
 
 use crate::library::Instances;
-use crate::{Code, Digest, Health, Host, LoadError, Rejected, Role, ScriptError, Subject};
+use crate::{Code, Digest, Health, Host, InstantiateError, LoadError, Rejected, Role, ScriptError, Subject};
 
 /// Why there is no policy of this spec.
 #[derive(Debug, Error)]
@@ -59,9 +59,25 @@ pub enum SourceError {
         /// What was asked for.
         expected: Role,
     },
+    /// There is no such monitor.
+    #[error("no monitor is called {0:?}; expected a module that is loaded, a file that ends in .wasm or .rhai, or one of {known}", known = known_monitors())]
+    NoMonitor(String),
+    /// It cannot be put to work.
+    #[error("{name}: {error}")]
+    Instantiate {
+        /// The module.
+        name: String,
+        /// Why.
+        #[source]
+        error: InstantiateError,
+    },
     /// The script is wrong.
     #[error(transparent)]
     Script(#[from] ScriptError),
+}
+
+fn known_monitors() -> String {
+    cnn_policies::monitors().iter().map(|it| it.name).collect::<Vec<_>>().join(", ")
 }
 
 /// A policy that can be prepared as often as there are caches for it.

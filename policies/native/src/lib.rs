@@ -10,6 +10,7 @@ mod experts;
 mod ghosts;
 mod greedy_dual;
 mod list;
+mod monitor;
 mod queues;
 mod sampled;
 #[cfg(test)]
@@ -18,6 +19,8 @@ mod sketch;
 mod squid;
 
 use cnn_core::policy::{Choice, Factory, SpecError};
+
+pub use monitor::{MonitorFactory, monitors};
 
 /// Declares the policies' files and builds the registry from their factories.
 macro_rules! policies {

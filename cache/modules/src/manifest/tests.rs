@@ -73,7 +73,8 @@ fn a_name_is_never_a_path_an_option_or_a_number() {
 fn what_only_a_replacement_policy_says_is_refused_elsewhere() {
     for role in [Role::Admission, Role::Freshness, Role::Monitor] {
         let role = role.as_str();
-        let least = format!("abi: 1\nname: mine\nrole: {role}\n");
+        let metric = if role == "monitor" { "metric: n counter Requests\n" } else { "" };
+        let least = format!("abi: 1\nname: mine\nrole: {role}\n{metric}");
         let manifest = ModuleManifest::parse(least.as_bytes()).unwrap();
         assert_eq!((manifest.role.as_str(), manifest.policy()), (role, None));
         for (key, value) in [("kind", "hooks"), ("hits", "needed"), ("time", "exact")] {
@@ -92,13 +93,33 @@ fn what_only_a_replacement_policy_says_is_refused_elsewhere() {
 }
 
 #[test]
+fn only_a_monitor_declares_metrics_and_every_monitor_does() {
+    check("metric: n counter Requests", "takes no line \"metric\"; that is for role monitor");
+    let monitor = "abi: 1\nname: mine\nrole: monitor\n";
+    let said = |lines: &str| {
+        let parsed = ModuleManifest::parse(format!("{monitor}{lines}").as_bytes());
+        parsed.map(|it| it.metrics.len()).map_err(|error| error.to_string())
+    };
+    assert_eq!(said("metric: n{host} counter Requests\nmetric: g gauge A number\n"), Ok(2));
+    let check = |lines: &str, expected: &str| {
+        let said = said(lines);
+        assert!(said.clone().is_err_and(|said| said.contains(expected)), "{lines}: {said:?}");
+    };
+    check("", "no line \"metric\"");
+    check("metric: n counter A\nmetric: n gauge B\n", "every metric once");
+    check("metric: n_total counter A\n", "not ending in _total");
+    let many: String = (0..17).map(|number| format!("metric: n{number} counter A\n")).collect();
+    check(&many, "at most 16 metrics");
+}
+
+#[test]
 fn the_role_of_a_script_is_what_its_head_says() {
     let check = |text: &str, role: Role| assert_eq!(script_role(text), role, "{text}");
     check("1", Role::Replacement);
     check("//! name: a\n//!  role : admission \n1", Role::Admission);
     check("// role: admission\n1", Role::Replacement);
     let said = |text: &str| ModuleManifest::of_script(text, "mine", Some(Kind::Key));
-    assert_eq!(said("//! role: monitor").unwrap().replacement, None);
+    assert_eq!(said("//! role: freshness").unwrap().replacement, None);
     assert_eq!(said("1").unwrap().goals, [Goal::Hits]);
     assert!(said("\n//! role: oracle").unwrap_err().to_string().starts_with("line 2 of the manifest"));
 }

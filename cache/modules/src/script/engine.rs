@@ -15,6 +15,13 @@ use crate::limits::{
 static ENGINE: LazyLock<Engine> = LazyLock::new(engine);
 
 fn engine() -> Engine {
+    let mut engine = base();
+    document::register(&mut engine);
+    engine
+}
+
+/// An engine with everything bounded and nothing of ours: what each role begins with.
+pub(super) fn base() -> Engine {
     let mut engine = Engine::new();
     engine
         .set_max_operations(SCRIPT_OPERATIONS_MAX)
@@ -30,7 +37,6 @@ fn engine() -> Engine {
         .disable_symbol("debug")
         .on_print(|_| {})
         .on_debug(|_, _, _| {});
-    document::register(&mut engine);
     engine
 }
 
@@ -80,7 +86,7 @@ fn number(value: Dynamic) -> Result<f64, Fault> {
 }
 
 /// The innermost error and its place: that a function failed says less than what failed in it.
-fn fault(error: &EvalAltResult) -> Fault {
+pub(super) fn fault(error: &EvalAltResult) -> Fault {
     let mut inner = error;
     while let EvalAltResult::ErrorInFunctionCall(_, _, next, _) = inner {
         inner = next;
@@ -91,5 +97,7 @@ fn fault(error: &EvalAltResult) -> Fault {
     if let Some(at) = bare.rfind(" (line ") {
         bare.truncate(at);
     }
-    Fault { message: bare, position }
+    // What a script throws, and what our own functions refuse, is said as it is.
+    let message = bare.strip_prefix("Runtime error: ").map_or(bare.clone(), str::to_owned);
+    Fault { message, position }
 }

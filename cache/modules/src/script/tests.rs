@@ -11,7 +11,8 @@ fn compile(text: &str) -> Result<Script, ScriptError> {
 fn check(text: &str, kind: Kind, expected: f64) {
     let script = compile(text).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(script.manifest().replacement.unwrap().kind, kind, "{text}");
-    let value = engine::value(&script.program, &document::trial(TRIALS[2]));
+    let Body::Policy(program) = &script.body else { panic!("{text}: no policy") };
+    let value = engine::value(program, &document::trial(TRIALS[2]));
     assert_eq!(value.map_err(|fault| fault.message), Ok(expected), "{text}");
 }
 

@@ -9,6 +9,7 @@ use thiserror::Error;
 use wasmtime::{Instance, InstancePre, Memory, Store, StoreLimits, Trap, TypedFunc, WasmParams, WasmResults};
 
 use super::Meter;
+use super::monitor::Publisher;
 use crate::fault::{Fault, FaultKind};
 use crate::journal::{Called, Journal};
 use crate::limits::TRAPS_MAX;
@@ -19,8 +20,13 @@ use crate::{Health, Role};
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum InstantiateError {
     /// It decides something else.
-    #[error("its role is {role}; expected replacement", role = .0.as_str())]
-    OtherRole(Role),
+    #[error("its role is {role}; expected {expected}", role = .role.as_str(), expected = .expected.as_str())]
+    OtherRole {
+        /// What it decides.
+        role: Role,
+        /// What it was asked for.
+        expected: Role,
+    },
     /// It wants more than it may have, or traps in its start function.
     #[error("cannot be instantiated: {0}")]
     Refused(String),
@@ -50,7 +56,7 @@ pub enum InstantiateError {
 
 /// An instance.
 pub(crate) struct Guest {
-    store: Store<StoreLimits>,
+    store: Store<Held>,
     instance: Instance,
     memory: Memory,
     meter: Meter,
@@ -90,13 +96,13 @@ pub(crate) struct Room {
 impl Guest {
     /// Instantiates and prepares a module.
     pub(crate) fn new(
-        pre: &InstancePre<StoreLimits>,
-        limits: StoreLimits,
+        pre: &InstancePre<Held>,
+        held: Held,
         meter: Meter,
         prepare: &Prepare<'_>,
     ) -> Result<Self, InstantiateError> {
-        let mut store = Store::new(pre.module().engine(), limits);
-        store.limiter(|limits| limits);
+        let mut store = Store::new(pre.module().engine(), held);
+        store.limiter(|held| &mut held.limits);
         meter.arm(&mut store);
         let refused = |error: wasmtime::Error| InstantiateError::Refused(why(&error));
         let instance = pre.instantiate(&mut store).map_err(refused)?;
@@ -254,6 +260,11 @@ impl Guest {
         self.memory.data(&self.store).get(room.address..room.address + bytes).unwrap_or_default()
     }
 
+    /// What the host holds for it.
+    pub(crate) fn held(&self) -> &Held {
+        self.store.data()
+    }
+
     /// Whether it is still called.
     pub(crate) const fn is_fit(&self) -> bool {
         !self.is_silenced
@@ -264,6 +275,25 @@ impl Guest {
         let bytes = self.memory.data_size(&self.store);
         self.health.has_memory(bytes);
         bytes
+    }
+}
+
+/// What the host holds for an instance, beside its memory.
+pub(crate) struct Held {
+    limits: StoreLimits,
+    /// What it publishes, for a monitor.
+    pub(crate) publisher: Option<Publisher>,
+}
+
+impl Held {
+    /// For an instance that imports nothing.
+    pub(crate) const fn new(limits: StoreLimits) -> Self {
+        Self { limits, publisher: None }
+    }
+
+    /// For a monitor.
+    pub(crate) const fn publishing(limits: StoreLimits, publisher: Publisher) -> Self {
+        Self { limits, publisher: Some(publisher) }
     }
 }
 

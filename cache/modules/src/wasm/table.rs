@@ -4,7 +4,7 @@
 use cnn_core::policy::Kind;
 use wasmparser::ValType::{self, F64, I32, I64};
 
-use crate::{ModuleManifest, Replacing};
+use crate::{ModuleManifest, Replacing, Role};
 
 /// A function the host calls.
 pub(crate) struct Export {
@@ -66,13 +66,47 @@ const SCORE: &[Export] = &[
     export("on_events", &[I32, I64], &[], Need::Never),
 ];
 
+const MONITOR: &[Export] = &[
+    SET,
+    INIT,
+    export("requests", &[], &[I32], Need::Always),
+    export("text", &[], &[I32], Need::Never),
+    export("on_requests", &[I32, I64], &[], Need::Always),
+    export("on_tick", &[I64, I64], &[], Need::Never),
+];
+
 /// What modules of every other role export: they are told of nothing yet.
 const OTHER: &[Export] = &[SET, INIT];
+
+/// A function of the host that modules of a role may import from `cnn`.
+pub(crate) struct Import {
+    pub(crate) name: &'static str,
+    pub(crate) parameters: &'static [ValType],
+}
+
+/// The module that functions of the host are imported from.
+pub(crate) const IMPORTED_FROM: &str = "cnn";
+
+const PUBLISHING: &[Import] = &[
+    Import { name: "label", parameters: &[I32, I32] },
+    Import { name: "count", parameters: &[I32, F64] },
+    Import { name: "gauge", parameters: &[I32, F64] },
+    Import { name: "observe", parameters: &[I32, F64] },
+];
+
+/// What modules of a role may import; none of it has results.
+pub(crate) const fn imports(role: Role) -> &'static [Import] {
+    match role {
+        Role::Monitor => PUBLISHING,
+        Role::Replacement | Role::Admission | Role::Freshness => &[],
+    }
+}
 
 /// What a module exports, in the order of the calls.
 pub(crate) const fn exports(manifest: &ModuleManifest) -> &'static [Export] {
     match manifest.replacement {
         Some(Replacing { kind, .. }) => of_kind(kind),
+        None if matches!(manifest.role, Role::Monitor) => MONITOR,
         None => OTHER,
     }
 }
@@ -106,6 +140,27 @@ mod tests {
         let begin = PAGE.find(&format!("\n*{}*: ", kind.as_str())).unwrap();
         let rest = &PAGE[begin..];
         rest[2..].find("\n\n*").or_else(|| rest.find("\n\nWhatever")).map_or(rest, |end| &rest[..end])
+    }
+
+    #[test]
+    fn the_page_of_the_contract_lists_what_a_monitor_exports_and_imports() {
+        const PAGE: &str = include_str!("../../../../policies/abi/README.md");
+        let text = &PAGE[PAGE.find("\n*monitor*: ").unwrap()..PAGE.find("\nWhatever else").unwrap()];
+        let mut rows = 0;
+        for export in MONITOR.iter().filter(|it| !["set", "init"].contains(&it.name)) {
+            let row = format!("| `{}` | `{}` |", export.name, signature(export.parameters, export.results));
+            assert!(text.contains(&row), "no {row}");
+            rows += 1;
+        }
+        for import in imports(Role::Monitor) {
+            let row = format!("| `{}` | `{}` |", import.name, signature(import.parameters, &[]));
+            assert!(text.contains(&row), "no {row}");
+            rows += 1;
+        }
+        assert_eq!(text.lines().filter(|line| line.starts_with("| `")).count(), rows);
+        for served in cnn_abi::Served::ALL {
+            assert!(PAGE.contains(&format!("| {} | {} | ", *served as u8, served.as_str())), "{served:?}");
+        }
     }
 
     #[test]

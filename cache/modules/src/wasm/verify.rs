@@ -1,15 +1,18 @@
 //! Is this file a module of ours? Answered from its bytes alone, before anything is compiled: its size, the features
-//! it uses, what it imports (nothing) and exports (what its kind needs, with the right types), what it says of itself.
+//! it uses, what it imports (what its role is granted, mostly nothing) and exports (what its kind needs), with the right
+//! types, what it says of itself.
 
 use std::fmt;
 
 use thiserror::Error;
-use wasmparser::{Encoding, ExternalKind, FuncType, Parser, Payload, Validator, WasmFeatures, types::Types};
+use wasmparser::{
+    Encoding, ExternalKind, FuncType, Import, Parser, Payload, TypeRef, Validator, WasmFeatures, types::Types,
+};
 
-use super::table::{self, Need};
-use crate::Digest;
+use super::table::{self, IMPORTED_FROM, Need};
 use crate::limits::MODULE_BYTES_MAX;
 use crate::manifest::{ManifestError, ModuleManifest};
+use crate::{Digest, Role};
 
 /// What a module may use beyond WebAssembly 1.0: what compilers emit unasked.
 pub(super) const FEATURES: WasmFeatures = WasmFeatures::FLOATS
@@ -38,12 +41,24 @@ pub enum Rejected {
         message: String,
     },
     /// It wants something of the host.
-    #[error("imports {module}.{name}; a replacement policy is granted no imports")]
+    #[error("imports {module}.{name}; {}", granted(*.role))]
     Import {
+        /// What the module decides.
+        role: Role,
         /// From where.
         module: String,
         /// What.
         name: String,
+    },
+    /// It wants it with another type.
+    #[error("imports {name} as {found}, expected {expected}")]
+    ImportType {
+        /// What.
+        name: &'static str,
+        /// The type it wants.
+        found: String,
+        /// The type it has.
+        expected: String,
     },
     /// What it says of itself is missing or wrong.
     #[error(transparent)]
@@ -115,6 +130,7 @@ pub fn verify(bytes: &[u8]) -> Result<Verified, Rejected> {
     let types = Validator::new_with_features(FEATURES).validate_all(bytes).map_err(invalid)?;
     let sections = Sections::of(bytes)?;
     let manifest = ModuleManifest::parse(sections.manifest.ok_or(ManifestError::Missing)?)?;
+    check_imports(manifest.role, &sections, &types)?;
     check_exports(&manifest, &sections, &types)?;
     Ok(Verified { bytes: bytes.into(), digest: Digest::of(bytes), manifest })
 }
@@ -139,6 +155,7 @@ fn invalid(error: wasmparser::BinaryReaderError) -> Rejected {
 #[derive(Default)]
 struct Sections<'a> {
     manifest: Option<&'a [u8]>,
+    imports: Vec<Import<'a>>,
     functions: Vec<(&'a str, u32)>,
     has_memory: bool,
 }
@@ -152,10 +169,8 @@ impl<'a> Sections<'a> {
                     return Err(Rejected::NotAModule(what_it_is(bytes).to_owned()));
                 }
                 Payload::ImportSection(imports) => {
-                    if let Some(import) = imports.into_imports().next() {
-                        let import = import.map_err(invalid)?;
-                        let (module, name) = (import.module.to_owned(), import.name.to_owned());
-                        return Err(Rejected::Import { module, name });
+                    for import in imports.into_imports() {
+                        sections.imports.push(import.map_err(invalid)?);
                     }
                 }
                 Payload::ExportSection(exports) => {
@@ -184,6 +199,34 @@ impl<'a> Sections<'a> {
         let (_, index) = self.functions.iter().find(|(other, _)| *other == name)?;
         Some(types[types.as_ref().core_function_at(*index)].unwrap_func())
     }
+}
+
+/// What a role may import, for whoever imports something else.
+fn granted(role: Role) -> String {
+    let names: Vec<_> =
+        table::imports(role).iter().map(|it| format!("{IMPORTED_FROM}.{}", it.name)).collect();
+    match names.is_empty() {
+        true => format!("a module of role {} is granted no imports", role.as_str()),
+        false => format!("a module of role {} may import {}", role.as_str(), names.join(", ")),
+    }
+}
+
+/// Only functions, those of the role, with their types.
+fn check_imports(role: Role, sections: &Sections<'_>, types: &Types) -> Result<(), Rejected> {
+    for import in &sections.imports {
+        let (module, name) = (import.module.to_owned(), import.name.to_owned());
+        let known = table::imports(role).iter().find(|it| it.name == name && module == IMPORTED_FROM);
+        let (Some(known), TypeRef::Func(index)) = (known, import.ty) else {
+            return Err(Rejected::Import { role, module, name });
+        };
+        let found = types[types.as_ref().core_type_at_in_module(index)].unwrap_func();
+        if found.params() != known.parameters || !found.results().is_empty() {
+            let found = table::signature(found.params(), found.results());
+            let expected = table::signature(known.parameters, &[]);
+            return Err(Rejected::ImportType { name: known.name, found, expected });
+        }
+    }
+    Ok(())
 }
 
 fn check_exports(manifest: &ModuleManifest, sections: &Sections<'_>, types: &Types) -> Result<(), Rejected> {

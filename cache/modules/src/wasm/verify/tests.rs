@@ -137,3 +137,43 @@ fn a_file_cut_short_or_with_one_byte_changed_is_refused_or_taken_but_nothing_els
         }
     }
 }
+
+#[test]
+fn a_monitor_imports_what_it_publishes_by_and_nothing_else() {
+    let check = |import: &str, role: &str, expected: &str| {
+        let exports = r#"(memory (export "memory") 1) (func (export "init") (param i64 i32))
+            (func (export "requests") (result i32) (i32.const 0)) (func (export "on_requests") (param i32 i64))"#;
+        let manifest = format!("abi: 1\\nname: mine\\nrole: {role}\\nmetric: n counter Requests\\n");
+        let text = format!(r#"(module (@custom "cnn" "{manifest}") {import} {exports})"#);
+        let said = match verify(&wat::parse_str(text).unwrap()) {
+            Ok(verified) => verified.manifest().metrics[0].name.clone(),
+            Err(error) => error.to_string(),
+        };
+        assert!(said.contains(expected), "{import}: {said}");
+    };
+    check(r#"(import "cnn" "count" (func (param i32 f64)))"#, "monitor", "n");
+    check(
+        r#"(import "cnn" "count" (func (param i32 f32)))"#,
+        "monitor",
+        "imports count as (i32, f32), expected (i32, f64)",
+    );
+    check(
+        r#"(import "cnn" "count" (global i32))"#,
+        "monitor",
+        "imports cnn.count; a module of role monitor may import",
+    );
+    check(
+        r#"(import "env" "count" (func (param i32 f64)))"#,
+        "monitor",
+        "imports env.count; a module of role monitor",
+    );
+    check(
+        r#"(import "cnn" "evict" (func))"#,
+        "monitor",
+        "may import cnn.label, cnn.count, cnn.gauge, cnn.observe",
+    );
+    let policy = r#"(module (@custom "cnn" "abi: 1\nname: mine\nrole: replacement\nkind: key\ngoals: hits\n")
+        (import "cnn" "count" (func (param i32 f64))) (memory (export "memory") 1))"#;
+    let said = verify(&wat::parse_str(policy).unwrap()).unwrap_err().to_string();
+    assert_eq!(said, "imports cnn.count; a module of role replacement is granted no imports");
+}
