@@ -19,7 +19,8 @@ use crate::rfc9111::conditional::{self, Validators};
 use crate::rfc9111::reuse::{Failure, Reuse, Staleness, Validation, reuse, reuse_after_failure};
 use crate::rfc9111::update::{self, Freshened};
 use crate::rfc9111::{
-    Facts, Method, RequestFacts, ResponseFacts, Target, Times, Uncacheable, Unsaid, VariantKey, hop, store,
+    Described, Facts, Method, Refresh, RequestFacts, ResponseFacts, Target, Times, Uncacheable, Unsaid,
+    VariantKey, hop, store,
 };
 use crate::time::UnixSecs;
 
@@ -171,15 +172,28 @@ impl Asking {
 
     /// Judges the head of the origin's answer.
     pub fn answered(&self, status: u16, fields: &Fields, times: Times) -> Answered {
+        self.answered_under(status, fields, times, &mut |_| None)
+    }
+
+    /// The same with an operator's rules: `rule` is asked for the one of a response that is to be stored, or would be
+    /// but for its lifetime, `no-store` or `private`, and of one that a 304 has confirmed.
+    pub fn answered_under(
+        &self,
+        status: u16,
+        fields: &Fields,
+        times: Times,
+        rule: &mut dyn FnMut(&Described<'_>) -> Option<Refresh>,
+    ) -> Answered {
         let request = RequestFacts::of(&self.fields);
         if let Some(stale) = &self.stale {
             if status == 304 {
-                let freshened = update::freshen(
+                let freshened = update::freshen_under(
                     stale.head().status(),
                     &stale.head().to_fields(),
                     fields,
                     times,
                     &self.unsaid,
+                    |response, facts| rule(&Described::of(&self.target, response, facts)),
                 );
                 return Answered::Freshened(stale.clone(), freshened);
             }
@@ -191,9 +205,15 @@ impl Asking {
                 return Answered::ServeStale(stale.clone(), staleness);
             }
         }
-        let response = ResponseFacts::of(status, fields, times.response);
-        let facts = Facts::of(&response, times, &self.unsaid);
-        let storing = store::may_store(&self.method, &self.target, &request, &response, &facts);
+        let mut response = ResponseFacts::of(status, fields, times.response);
+        let mut facts = Facts::of(&response, times, &self.unsaid);
+        let mut storing = store::may_store(&self.method, &self.target, &request, &response, &facts);
+        if storing.as_ref().err().is_none_or(|why| why.is_for_rules())
+            && let Some(rule) = rule(&Described::of(&self.target, &response, &facts))
+        {
+            facts = rule.apply(&mut response, facts);
+            storing = store::may_store(&self.method, &self.target, &request, &response, &facts);
+        }
         let mut fields = match storing {
             Ok(_) => store::stored_fields(&response, &facts),
             Err(_) => response.fields.clone(),

@@ -10,6 +10,7 @@ mod board;
 mod direct;
 mod documents;
 mod executor;
+mod freshness;
 mod history;
 mod inline;
 mod limits;
@@ -20,12 +21,15 @@ mod switch;
 
 use std::borrow::Cow;
 
-pub use admission::{Admission, AdmissionChoice, AdmissionFactory, AdmissionManifest, Refusal, Verdict};
+pub use admission::{
+    Admission, AdmissionChoice, AdmissionFactory, AdmissionManifest, BYPASS_FOR, Candidate, Refusal, Verdict,
+};
 pub use board::{Board, Counts, Offer, Picker, Removal};
 pub use cnn_abi::{Event, EventKind, Flags, Goal, HitEvents, Kind};
 pub use direct::Direct;
 pub use documents::{Document, Documents, Mime, Slot, SlotId};
-pub use executor::{Audit, Budget, Draining, Executor, Line, Retired, Status, Turn, Updated};
+pub use executor::{Audit, Budget, Draining, Executor, HitListener, Line, Retired, Status, Turn, Updated};
+pub use freshness::{Freshness, FreshnessChoice, FreshnessFactory, FreshnessManifest};
 pub use history::{Cause, Switch, Traffic};
 pub use inline::Inline;
 pub use order::{Precision, Rank};

@@ -282,6 +282,16 @@ impl Repository {
         self.index.read(hash).by_id(hash, id).map(Arc::clone)
     }
 
+    /// The keyed hash of a key, by which policies know its document.
+    pub fn hash_of(&self, key: &str) -> u64 {
+        self.index.hash(key)
+    }
+
+    /// What a document with a body of so many bytes would be charged, but for what is special about its head.
+    pub fn estimated_charge(key: &str, body_bytes: u64) -> u64 {
+        stored::estimated_bytes(key.len() as u64).saturating_add(allocated_bytes(body_bytes))
+    }
+
     /// What is held now. Not one moment's: workers go on while it adds up.
     pub fn usage(&self) -> Usage {
         let (mut totals, mut fills) = (Totals::default(), 0);

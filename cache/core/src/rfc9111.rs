@@ -10,6 +10,7 @@
 //! - [`conditional`], [`range`]: how much of it the client wants;
 //! - [`hop`]: what is not forwarded, and what is added;
 //! - [`response`], [`cache_control`], [`store`]: whether what the origin answers may be stored;
+//! - [`refresh`]: what an operator's rule says of its lifetime instead;
 //! - [`update`], [`invalidate`]: what its answer means for what is stored already;
 //! - [`cache_status`]: what is told about all this.
 //!
@@ -26,6 +27,7 @@ pub mod hop;
 pub mod invalidate;
 pub mod method;
 pub mod range;
+pub mod refresh;
 pub mod request;
 pub mod response;
 pub mod reuse;
@@ -37,6 +39,7 @@ pub mod vary;
 
 pub use freshness::{Facts, Times, Unsaid};
 pub use method::Method;
+pub use refresh::{Described, Refresh};
 pub use request::RequestFacts;
 pub use response::ResponseFacts;
 pub use store::Uncacheable;

@@ -35,7 +35,7 @@ pub fn choose(spec: &str) -> Result<AdmissionChoice, SpecError> {
 
 #[cfg(test)]
 mod tests {
-    use cnn_core::policy::{Document, Verdict};
+    use cnn_core::policy::{Candidate, Document, Verdict};
 
     use super::*;
 
@@ -43,12 +43,12 @@ mod tests {
     #[track_caller]
     pub(super) fn answers(spec: &str, capacity: u64, candidates: &[(u64, u64)]) -> String {
         let mut policy = choose(spec).expect("a policy").build(capacity);
-        let answer = |&(hash, size): &(u64, u64)| match policy.admit(&Document {
+        let answer = |&(hash, size): &(u64, u64)| match policy.admit(&Candidate::of(Document {
             hash,
             size,
             uses: 1,
             ..Document::default()
-        }) {
+        })) {
             Verdict::Admit => '+',
             Verdict::Refuse(_) => '-',
         };
@@ -75,7 +75,7 @@ mod tests {
                         let size = rng.u64(..) >> rng.u32(0..64);
                         let document =
                             Document { hash: rng.u64(..) >> rng.u32(0..64), size, ..Document::default() };
-                        admitted.push(policy.admit(&document) == Verdict::Admit);
+                        admitted.push(policy.admit(&Candidate::of(document)) == Verdict::Admit);
                         policy.hit(&document);
                     }
                     (admitted, policy.state_bytes())

@@ -7,6 +7,7 @@
 
 pub mod admission;
 mod experts;
+pub mod freshness;
 mod ghosts;
 mod greedy_dual;
 mod list;

@@ -4,7 +4,7 @@
 //! engine's: columns, executor, orders.
 
 use cnn_core::policy::{
-    Admission, AdmissionChoice, Direct, Document, HitEvents, PrepareError, Prepared, Slot, Verdict,
+    Admission, AdmissionChoice, Candidate, Direct, Document, HitEvents, PrepareError, Prepared, Slot, Verdict,
 };
 use cnn_core::time::Tick;
 
@@ -109,7 +109,7 @@ impl<'a> Cache<'a> {
             self.forget(slot);
             charge <= self.largest
         } else {
-            charge <= self.largest && self.admits(&document)
+            charge <= self.largest && self.admits(row.object, document)
         };
         if !is_admitted {
             self.not_admitted += 1;
@@ -144,8 +144,11 @@ impl<'a> Cache<'a> {
         }
     }
 
-    fn admits(&mut self, document: &Document) -> bool {
-        self.admission.as_mut().is_none_or(|admission| admission.admit(document) == Verdict::Admit)
+    /// Whether the admission policy, if there is one, wants a document. Traces keep no paths.
+    fn admits(&mut self, object: u32, document: Document) -> bool {
+        let Some(admission) = &mut self.admission else { return true };
+        let host = host(self.trace, object);
+        admission.admit(&Candidate { document, host, path: "" }) == Verdict::Admit
     }
 
     fn tell_admission(&mut self, slot: Slot) {
@@ -235,4 +238,15 @@ fn prepare(
     let instance = policy.prepare(capacity, slots_max)?;
     healths.extend(instance.health.map(|health| (policy.name().to_owned(), health)));
     Ok(instance.prepared)
+}
+
+/// The host an object comes from; empty where the trace has no names.
+fn host(trace: &Trace, object: u32) -> &str {
+    let origin = trace.objects()[object as usize].origin;
+    let origin = trace.origins().get(origin as usize).map_or("", String::as_str);
+    let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
 }

@@ -8,6 +8,26 @@
 use std::borrow::Cow;
 
 use super::{Document, HitEvents, Parameter, Settings, Spec, SpecError};
+use crate::time::Tick;
+
+/// A document that may be stored and is not, as an admission policy sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// The columns as they would be: `size` is what would be charged, `uses` is 1, `created` and `last_used` are now,
+    /// and `fetch_us` is what the fetch took so far.
+    pub document: Document,
+    /// Host of the target URI, in lower case; empty where it is not known, as in many traces.
+    pub host: &'a str,
+    /// Path and query of the target URI; empty where they are not known.
+    pub path: &'a str,
+}
+
+impl Candidate<'_> {
+    /// A candidate of which nothing is known but its columns.
+    pub const fn of(document: Document) -> Self {
+        Self { document, host: "", path: "" }
+    }
+}
 
 /// What an admission policy says of itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,9 +40,15 @@ pub struct AdmissionManifest {
     pub paper: Cow<'static, str>,
     /// Whether hits must be told ([`Admission::hit`]).
     pub hit_events: HitEvents,
+    /// Whether it names origins that are to be passed by ([`Admission::bypass`]).
+    pub bypasses: bool,
     /// The numbers it can be given.
     pub parameters: Cow<'static, [Parameter]>,
 }
+
+/// How long an origin is passed by before it is looked at again: long enough to spare the cache, short enough to notice
+/// an origin that has recovered.
+pub const BYPASS_FOR: Tick = Tick::from_secs(60);
 
 /// Why a document was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +64,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::TooLarge, Self::FirstSeen, Self::Unlucky, Self::Rule];
+
     /// The word for it in metrics, logs and reports.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -60,15 +89,21 @@ pub enum Verdict {
 
 /// Decides whether documents are stored.
 pub trait Admission: Send {
-    /// Whether to store this document, which is not stored and may be. `candidate` is as it would be stored: `size` is
-    /// what would be charged, `uses` is 1, and `created` and `last_used` are now. It is asked exactly once for each
-    /// such miss, whatever it answered before, so this is also where a policy learns of misses. It answers at once,
-    /// and what it keeps is bounded.
-    fn admit(&mut self, candidate: &Document) -> Verdict;
+    /// Whether to store this document, which is not stored and may be. It is asked exactly once for each such miss,
+    /// whatever it answered before, so this is also where a policy learns of misses. It answers at once, and what it
+    /// keeps is bounded.
+    fn admit(&mut self, candidate: &Candidate<'_>) -> Verdict;
 
     /// A stored document was used, now being its `last_used`. Told only when the manifest asks for hits, and lossy
     /// under overload like [`super::EventKind::Hit`].
     fn hit(&mut self, _document: &Document) {}
+
+    /// Whether requests for what this origin has are to go past the cache for a while, neither looked up nor stored.
+    /// Asked only when the manifest says that it is, after a candidate from that origin and off the path of requests;
+    /// the answer holds for [`BYPASS_FOR`], so that an origin is looked at again.
+    fn bypass(&mut self, _origin: u32, _host: &str) -> bool {
+        false
+    }
 
     /// Bytes the policy's own state takes.
     fn state_bytes(&self) -> usize;

@@ -35,7 +35,7 @@ use super::board::{Board, Fallback, HitDelivery, Told};
 use super::history::History;
 use super::limits::BATCH_EVENTS;
 use super::order::{Order, Victim};
-use super::{Context, Event, EventKind, HitEvents, Manifest, Prepared, Slot, SlotId};
+use super::{Context, Document, Event, EventKind, HitEvents, Manifest, Prepared, Slot, SlotId};
 use crate::time::{Tick, UnixSecs};
 
 pub use self::carry::Updated;
@@ -139,8 +139,14 @@ pub struct Executor {
     /// How hits were last asked for.
     delivery: Option<HitDelivery>,
     hits: Vec<SlotId>,
+    /// Who else is told of hits.
+    listener: Option<HitListener>,
     pub(super) history: History,
 }
+
+/// Somebody who is told of hits besides the deciding policy: of a batch at a time, with the columns as they are when the
+/// executor hears of it, and as lossy as hits are for policies.
+pub type HitListener = Box<dyn FnMut(&[Document]) + Send>;
 
 impl Executor {
     /// An executor that holds victims ready, for a thread of its own. `at` is when it starts, for the history.
@@ -177,12 +183,20 @@ impl Executor {
             victims: Vec::new(),
             delivery: None,
             hits: Vec::new(),
+            listener: None,
             board,
         };
         executor.deliver_hits();
         // Documents stored before there was an executor.
         executor.read_columns_anew();
         executor
+    }
+
+    /// Tells somebody of hits from now on, or nobody any more. Only while there is somebody, or the deciding policy
+    /// wants them, do workers tell of hits at all. Not in line, where a replay tells of hits itself.
+    pub fn listen(&mut self, listener: Option<HitListener>) {
+        self.listener = listener;
+        self.deliver_hits();
     }
 
     /// The board this executor serves.
@@ -229,6 +243,7 @@ impl Executor {
             let mut hits = std::mem::take(&mut self.hits);
             let left = self.board.drain_hits(BATCH_EVENTS, &mut hits);
             hits.iter().for_each(|&id| self.hit(id));
+            self.tell_listener(&hits);
             heard += hits.len();
             hits.clear();
             self.hits = hits;
@@ -237,6 +252,14 @@ impl Executor {
             }
         }
         heard
+    }
+
+    fn tell_listener(&mut self, hits: &[SlotId]) {
+        let Some(listener) = &mut self.listener else { return };
+        let documents = self.board.documents();
+        let is_current = |id: &&SlotId| documents.generation(id.slot) == id.generation;
+        let used: Vec<Document> = hits.iter().filter(is_current).map(|id| documents.get(id.slot)).collect();
+        listener(&used);
     }
 
     fn told(&mut self, told: Told) {
@@ -378,7 +401,8 @@ impl Executor {
     /// Hits are told as long as somebody moves documents on a hit: the deciding policy, or whoever carries documents
     /// out of draining orders.
     pub(super) fn deliver_hits(&mut self) {
-        let delivery = match (self.deciding.wants_hits() || self.pending() > 0, self.pool.is_on_demand()) {
+        let is_wanted = self.deciding.wants_hits() || self.pending() > 0 || self.listener.is_some();
+        let delivery = match (is_wanted, self.pool.is_on_demand()) {
             (false, _) => HitDelivery::Off,
             (true, false) => HitDelivery::Rings,
             (true, true) => HitDelivery::InOrder,

@@ -71,6 +71,8 @@ pub struct Fetched {
 pub enum Sharing {
     /// Everybody whose request it answers; it is stored if there is room.
     Stored,
+    /// Everybody whose request it answers and who asked before it came; it is not stored.
+    Passed,
     /// Only the client whose request fetched it; others fetch their own.
     Private,
 }
@@ -117,6 +119,8 @@ impl FillError {
 pub enum Unstored {
     /// It is one client's own.
     Private,
+    /// The admission policy does not want it.
+    NotAdmitted,
     /// It is larger than a stored response may be.
     TooLarge,
     /// No room could be made for it.
@@ -132,6 +136,7 @@ impl Unstored {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Private => "private",
+            Self::NotAdmitted => "not-admitted",
             Self::TooLarge => "too-large",
             Self::NoRoom => "no-room",
             Self::Purged => "purged",

@@ -117,6 +117,11 @@ impl Draft {
 /// What the allocator takes for a [`Stored`] and its reference counts.
 const STORED_BYTES: u64 = allocated_bytes((size_of::<Stored>() + 2 * size_of::<usize>()) as u64);
 
+/// What a document takes beside its body, for a key of so many bytes and a head like most.
+pub(super) const fn estimated_bytes(key_bytes: u64) -> u64 {
+    DOCUMENT_BYTES + STORED_BYTES + allocated_bytes(key_bytes.saturating_add(128))
+}
+
 impl Stored {
     /// The key it is stored under: the target URI.
     pub fn key(&self) -> &str {

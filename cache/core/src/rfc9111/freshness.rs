@@ -2,6 +2,7 @@
 //! about it is worked out once, when the response is stored or freshened, and kept in [`Facts`]; a hit reads numbers.
 
 use super::cache_control::DELTA_SECONDS_MAX;
+use super::refresh::Refresh;
 use super::response::{Age, ResponseFacts};
 use crate::time::UnixSecs;
 
@@ -60,6 +61,8 @@ pub enum LifetimeSource {
     Expires,
     /// Guessed from `Last-Modified`.
     Heuristic,
+    /// A freshness rule of the operator's ([`super::refresh`]).
+    Rule,
     /// There is none: the lifetime is zero.
     None,
 }
@@ -73,6 +76,7 @@ impl LifetimeSource {
             Self::MaxAge => "max-age",
             Self::Expires => "expires",
             Self::Heuristic => "heuristic",
+            Self::Rule => "rule",
             Self::None => "none",
         }
     }
@@ -113,6 +117,7 @@ const S_MAXAGE: u8 = 1 << 2;
 const IMMUTABLE: u8 = 1 << 3;
 const VALIDATOR: u8 = 1 << 4;
 const EXPLICIT: u8 = 1 << 5;
+const IGNORE_RELOAD: u8 = 1 << 6;
 
 impl Facts {
     /// Works the facts out.
@@ -142,6 +147,38 @@ impl Facts {
                 | flag(response.has_validator(), VALIDATOR)
                 | flag(response.has_explicit_lifetime(), EXPLICIT),
         }
+    }
+
+    /// The same facts under an operator's rule. What the origin forbids in so many words (`no-cache`,
+    /// `must-revalidate`) stays forbidden: a rule has no say in it.
+    #[must_use]
+    pub(super) fn under(mut self, rule: &Refresh, response: &ResponseFacts<'_>) -> Self {
+        let given = self.has_explicit_lifetime().then_some(self.lifetime);
+        // A lifetime may be guessed only where HTTP allows that (RFC 9111 section 4.2.2).
+        let may_rule = given.is_some() || response.is_heuristically_cacheable();
+        let ruled =
+            rule.lifetime(given, self.since_modified()).filter(|_| may_rule && response.age != Age::Invalid);
+        if let Some(lifetime) = ruled {
+            (self.lifetime, self.source) = (lifetime, LifetimeSource::Rule);
+        }
+        if let Some(seconds) = rule.max_stale {
+            self.stale_if_error = seconds.min(DELTA_SECONDS_MAX);
+        }
+        if rule.ignore_reload {
+            self.flags |= IGNORE_RELOAD;
+        }
+        self
+    }
+
+    /// Seconds from the last modification to when the response was made, where there is such a time.
+    pub(super) fn since_modified(&self) -> Option<u32> {
+        let last_modified = self.last_modified().filter(|&last_modified| last_modified < self.date)?;
+        Some(seconds(self.date.since(last_modified)))
+    }
+
+    /// Whether a client's reload does not validate it: by an operator's rule.
+    pub fn ignores_reload(&self) -> bool {
+        self.flags & IGNORE_RELOAD != 0
     }
 
     /// Seconds since the response was made or validated at its origin (RFC 9111 section 4.2.3); the value of `Age`.

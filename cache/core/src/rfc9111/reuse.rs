@@ -148,19 +148,20 @@ fn wants_validation(
     age: u32,
     freshness: Freshness,
 ) -> Option<Validation> {
+    let reloads = request.no_cache && !stored.ignores_reload();
     let Freshness::Fresh(remaining) = freshness else {
         // no-cache forbids more than staleness does, so it is named first.
         return Some(match () {
-            () if request.no_cache => Validation::RequestNoCache,
+            () if reloads => Validation::RequestNoCache,
             () if stored.is_no_cache() => Validation::ResponseNoCache,
             () => Validation::Stale,
         });
     };
     // RFC 8246 section 2: a reload does not validate what cannot have changed, unless it says no-cache.
-    let is_old =
-        !stored.is_immutable() && request.max_age.is_some_and(|max_age| age > max_age || max_age == 0);
+    let is_exempt = stored.is_immutable() || stored.ignores_reload() && request.max_age == Some(0);
+    let is_old = !is_exempt && request.max_age.is_some_and(|max_age| age > max_age || max_age == 0);
     match () {
-        () if request.no_cache => Some(Validation::RequestNoCache),
+        () if reloads => Some(Validation::RequestNoCache),
         () if stored.is_no_cache() => Some(Validation::ResponseNoCache),
         () if is_old => Some(Validation::MaxAge),
         () if request.min_fresh.is_some_and(|min_fresh| remaining < min_fresh) => Some(Validation::MinFresh),

@@ -54,6 +54,11 @@ pub enum Uncacheable {
 }
 
 impl Uncacheable {
+    /// Whether it is about the lifetime, `no-store` or `private`, of which an operator's rule may say otherwise.
+    pub const fn is_for_rules(self) -> bool {
+        matches!(self, Self::NoStore | Self::Private | Self::NoLifetime | Self::AlreadyStale)
+    }
+
     /// The reason as a metric label.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@ use super::conditional::{Validators, strong_match, weak_match};
 use super::date;
 use super::freshness::{Facts, Times, Unsaid};
 use super::hop::Hop;
+use super::refresh::Refresh;
 use super::response::ResponseFacts;
 use crate::fields::Fields;
 
@@ -65,6 +66,18 @@ pub fn freshen(
     times: Times,
     unsaid: &Unsaid,
 ) -> Freshened {
+    freshen_under(stored_status, stored, new, times, unsaid, |_, _| None)
+}
+
+/// The same under the rule an operator has for the response as it becomes.
+pub fn freshen_under(
+    stored_status: u16,
+    stored: &Fields,
+    new: &Fields,
+    times: Times,
+    unsaid: &Unsaid,
+    rule: impl FnOnce(&ResponseFacts<'_>, &Facts) -> Option<Refresh>,
+) -> Freshened {
     let hop = Hop::of(new);
     let mut received = new.clone();
     received.retain(|name, _| !hop.has(name));
@@ -80,9 +93,13 @@ pub fn freshen(
     }
     // Age belongs to this exchange: it counts for the facts, and is not stored.
     let (facts, is_storable) = {
-        let response = ResponseFacts::of(stored_status, &fields, times.response);
+        let mut response = ResponseFacts::of(stored_status, &fields, times.response);
+        let mut facts = Facts::of(&response, times, unsaid);
+        if let Some(rule) = rule(&response, &facts) {
+            facts = rule.apply(&mut response, facts);
+        }
         let is_shareable = !response.directives.no_store && !response.directives.private;
-        (Facts::of(&response, times, unsaid), is_shareable && !varies_otherwise(stored, &received))
+        (facts, is_shareable && !varies_otherwise(stored, &received))
     };
     fields.remove("age");
     Freshened { fields, facts, is_storable }

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use cnn_core::policy::{
-    Admission, AdmissionFactory, AdmissionManifest, Document, HitEvents, Parameter, Refusal, Settings,
+    Admission, AdmissionFactory, AdmissionManifest, Candidate, Document, HitEvents, Parameter, Refusal, Settings,
     Verdict,
 };
 
@@ -61,6 +61,7 @@ fn manifest() -> AdmissionManifest {
              delivery network\", NSDI 2017",
         ),
         hit_events: HitEvents::Needed,
+        bypasses: false,
         parameters: Cow::Borrowed(PARAMETERS),
     }
 }
@@ -158,9 +159,9 @@ impl AdaptSize {
 }
 
 impl Admission for AdaptSize {
-    fn admit(&mut self, candidate: &Document) -> Verdict {
-        self.requested(candidate);
-        if self.draw() < (-(candidate.size as f64) / self.c).exp() {
+    fn admit(&mut self, candidate: &Candidate<'_>) -> Verdict {
+        self.requested(&candidate.document);
+        if self.draw() < (-(candidate.document.size as f64) / self.c).exp() {
             Verdict::Admit
         } else {
             Verdict::Refuse(Refusal::Unlucky)
@@ -300,7 +301,7 @@ mod tests {
     #[test]
     fn everything_is_stored_while_everything_fits() {
         let mut policy = policy(1 << 30);
-        let stored = (0..5_000).filter(|it| policy.admit(&document(it % 50, 10_000)) == Verdict::Admit);
+        let stored = (0..5_000).filter(|it| policy.admit(&Candidate::of(document(it % 50, 10_000))) == Verdict::Admit);
         assert_eq!(stored.count(), 5_000);
     }
 

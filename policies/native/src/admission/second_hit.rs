@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use cnn_core::policy::{
-    Admission, AdmissionFactory, AdmissionManifest, Document, HitEvents, Parameter, Refusal, Verdict,
+    Admission, AdmissionFactory, AdmissionManifest, Candidate, HitEvents, Parameter, Refusal, Verdict,
 };
 
 use crate::sketch::spread;
@@ -42,6 +42,7 @@ fn manifest() -> AdmissionManifest {
             "Maggs, Sitaraman, \"Algorithmic nuggets in content delivery\", ACM SIGCOMM CCR 45(3), 2015",
         ),
         hit_events: HitEvents::Unneeded,
+        bypasses: false,
         parameters: Cow::Borrowed(PARAMETERS),
     }
 }
@@ -75,8 +76,8 @@ impl SecondHit {
 }
 
 impl Admission for SecondHit {
-    fn admit(&mut self, candidate: &Document) -> Verdict {
-        let bits = self.bits(candidate.hash);
+    fn admit(&mut self, candidate: &Candidate<'_>) -> Verdict {
+        let bits = self.bits(candidate.document.hash);
         let (mut in_younger, mut in_older) = (true, true);
         for (word, mask) in bits {
             in_younger &= self.younger[word] & mask != 0;

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use cnn_core::policy::{
-    Admission, AdmissionFactory, AdmissionManifest, Document, HitEvents, Parameter, Refusal, Verdict,
+    Admission, AdmissionFactory, AdmissionManifest, Candidate, HitEvents, Parameter, Refusal, Verdict,
 };
 
 pub(super) const FACTORY: AdmissionFactory = AdmissionFactory {
@@ -24,6 +24,7 @@ fn manifest() -> AdmissionManifest {
             "Abrams, Standridge, Abdulla, Williams, Fox, \"Caching proxies: limitations and potentials\", WWW4, 1995",
         ),
         hit_events: HitEvents::Unneeded,
+        bypasses: false,
         parameters: Cow::Borrowed(PARAMETERS),
     }
 }
@@ -33,8 +34,8 @@ struct SizeThreshold {
 }
 
 impl Admission for SizeThreshold {
-    fn admit(&mut self, candidate: &Document) -> Verdict {
-        if candidate.size <= self.bytes_max { Verdict::Admit } else { Verdict::Refuse(Refusal::TooLarge) }
+    fn admit(&mut self, candidate: &Candidate<'_>) -> Verdict {
+        if candidate.document.size <= self.bytes_max { Verdict::Admit } else { Verdict::Refuse(Refusal::TooLarge) }
     }
 
     fn state_bytes(&self) -> usize {

@@ -211,6 +211,29 @@ fn the_pool_is_filled_ahead_and_follows_hits_and_removals() {
 }
 
 #[test]
+fn a_listener_hears_of_hits_that_the_policy_does_not_want() {
+    let mut rig = Rig::new(size());
+    let ids = rig.fill(2);
+    rig.turn();
+    let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let hear = Arc::clone(&heard);
+    rig.hit(ids[0]);
+    rig.turn();
+    rig.executor
+        .listen(Some(Box::new(move |hits| hear.lock().unwrap().extend(hits.iter().map(|hit| hit.uses)))));
+    rig.hit(ids[1]);
+    // What is gone by the time the executor hears of it is not told.
+    rig.hit(ids[0]);
+    rig.board.removed(ids[0], Removal::Gone);
+    rig.turn();
+    assert_eq!(*heard.lock().unwrap(), [2]);
+    rig.executor.listen(None);
+    rig.hit(ids[1]);
+    rig.turn();
+    assert_eq!(heard.lock().unwrap().len(), 1);
+}
+
+#[test]
 fn a_rank_names_those_right_before_it_across_the_edge_of_the_pool() {
     let mut rig = Rig::new(lru());
     let ids = rig.fill(200);

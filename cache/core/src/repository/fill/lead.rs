@@ -56,6 +56,7 @@ impl FillLead {
         let too_large = fetched.length.is_some_and(|length| length > self.repository.object_bytes_max());
         let verdict = match fetched.sharing {
             Sharing::Private => Err(Unstored::Private),
+            Sharing::Passed => Err(Unstored::NotAdmitted),
             Sharing::Stored if too_large => Err(Unstored::TooLarge),
             Sharing::Stored => Ok(()),
         };
@@ -203,6 +204,12 @@ impl FillLead {
         let wakers = flow.all_wakers();
         drop(flow);
         wake(wakers);
+    }
+
+    /// Passes on a response that was being stored, because the admission policy does not want it after all. Whoever
+    /// reads it gets the whole of it.
+    pub fn pass_on(&mut self) {
+        self.pass(Unstored::NotAdmitted);
     }
 
     fn pass(&self, why: Unstored) {

@@ -70,7 +70,7 @@ impl FillReader {
             },
         };
         drop(flow);
-        let is_for_it = is_first || fetched.sharing == Sharing::Stored && fetched.variant.matches(request);
+        let is_for_it = is_first || fetched.sharing != Sharing::Private && fetched.variant.matches(request);
         Poll::Ready(if is_for_it { FillHead::Fetched(fetched) } else { FillHead::Unshared })
     }
 

@@ -146,6 +146,40 @@ fn a_private_response_is_the_first_readers_alone() {
 }
 
 #[test]
+fn a_response_that_is_not_admitted_is_for_all_who_wait_and_not_stored() {
+    let repository = repository(1 << 20);
+    let (mut lead, mut first) = lead(&repository, KEY);
+    let mut follower = follow(&repository, KEY);
+    let passed = Fetched { sharing: Sharing::Passed, ..fetched(&[], &Fields::new(), 0) };
+    assert_eq!(lead.head(passed), Err(Unstored::NotAdmitted));
+    for reader in [&mut first, &mut follower] {
+        assert!(matches!(head_of(reader), Some(FillHead::Fetched(_))));
+    }
+    // Who comes now fetches its own.
+    assert!(matches!(join(&repository, KEY), Join::Lead(..)));
+    lead.append(b"0123");
+    assert_eq!(finish(lead).err(), Some(Unstored::NotAdmitted));
+    for mut reader in [first, follower] {
+        assert_eq!(read_on(&mut reader), (b"0123".to_vec(), Some(Ok(()))));
+    }
+    check_empty(&repository);
+}
+
+#[test]
+fn a_response_can_be_refused_when_it_is_whole() {
+    let repository = repository(1 << 20);
+    let (mut lead, mut first) = lead(&repository, KEY);
+    head(&mut lead, None);
+    lead.append(b"0123");
+    lead.pass_on();
+    assert!(!lead.is_storing());
+    assert_eq!(finish(lead).err(), Some(Unstored::NotAdmitted));
+    assert_eq!(read_on(&mut first), (b"0123".to_vec(), Some(Ok(()))));
+    drop(first);
+    check_empty(&repository);
+}
+
+#[test]
 fn a_follower_whose_request_selects_another_variant_fetches_its_own() {
     let repository = repository(1 << 20);
     let (english, german) = (fields(&[("Accept-Language", "en")]), fields(&[("Accept-Language", "de")]));

@@ -190,6 +190,7 @@ impl Run {
             }
             Err(Unstored::Incomplete) => assert!(!open.has_head),
             Err(Unstored::Private) => assert!(open.is_private),
+            Err(Unstored::NotAdmitted) => panic!("nobody was asked"),
             Err(Unstored::Purged) => assert!(open.is_purged),
             Err(Unstored::NoRoom) => assert!(!self.has_room),
             Err(Unstored::TooLarge) => assert!(open.sent as u64 > self.repository.object_bytes_max()),
