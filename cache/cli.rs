@@ -4,9 +4,12 @@
 //! Exit codes: 0 done, 2 error, 75 try later (`EX_TEMPFAIL`).
 
 mod admin;
+mod admission;
 mod completions;
 mod config;
 mod explain;
+mod filter;
+mod freshness;
 mod interrupted;
 mod module;
 mod policy;
@@ -46,6 +49,10 @@ enum Verb {
     #[command(subcommand)]
     Policy(policy::Policy),
     #[command(subcommand)]
+    Admission(admission::Admission),
+    #[command(subcommand)]
+    Freshness(freshness::Freshness),
+    #[command(subcommand)]
     Module(module::Module),
     Purge(purge::Purge),
     Explain(explain::Explain),
@@ -64,6 +71,8 @@ pub(crate) fn run() -> ExitCode {
         Verb::Status(status) => status.run(),
         Verb::Top(top) => top.run(),
         Verb::Policy(policy) => policy.run(),
+        Verb::Admission(admission) => admission.run(),
+        Verb::Freshness(freshness) => freshness.run(),
         Verb::Module(module) => module.run(),
         Verb::Purge(purge) => purge.run(),
         Verb::Explain(explain) => explain.run(),
@@ -147,6 +156,14 @@ fn help(verb: command::Verb) -> &'static str {
 /// What it says of one of its arguments.
 fn argument(verb: command::Verb, name: &str) -> &'static str {
     verb.command().argument(name).map_or("", |argument| argument.help)
+}
+
+/// The name, or the whole path of the file: the proxy may run in another folder.
+fn whole(name: &str) -> Cow<'_, str> {
+    match std::path::absolute(name) {
+        Ok(path) if cnn_modules::is_file(name) => Cow::Owned(path.to_string_lossy().into_owned()),
+        _ => Cow::Borrowed(name),
+    }
 }
 
 /// The policies a configuration may name.

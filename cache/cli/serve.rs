@@ -35,6 +35,10 @@ pub(super) struct Serve {
     memory: Option<ByteSize>,
     #[arg(long, value_name = "NAME", help = key("policy"))]
     policy: Option<String>,
+    #[arg(long, value_name = "NAME|FILE", help = key("admission"))]
+    admission: Option<String>,
+    #[arg(long, value_name = "NAME|FILE", help = key("freshness.rules"))]
+    freshness: Option<String>,
     #[arg(long, value_name = "N", help = key("workers"))]
     workers: Option<NonZeroU16>,
     #[arg(long, value_name = "PATH|-", help = key("access_log"))]
@@ -65,6 +69,8 @@ impl Serve {
                 admin_socket: self.admin_socket,
                 memory: self.memory,
                 policy: self.policy,
+                admission: self.admission,
+                freshness: self.freshness,
                 workers: self.workers,
                 access_log: self.access_log,
                 metrics: self.metrics,

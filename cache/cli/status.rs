@@ -41,6 +41,8 @@ pub(super) fn render(status: &reply::Status) -> String {
     let sent = format!("{}, {} from the cache", bytes(status.sent_bytes), bytes(status.hit_bytes));
     pairs([
         ("policy", Some(policy(status))),
+        ("admission", filter(&status.admission)),
+        ("freshness", filter(&status.freshness)),
         ("documents", Some(format!("{}, {} evicted", count(documents), count(status.evictions)))),
         ("memory", Some(memory)),
         ("requests", Some(count(requests))),
@@ -59,6 +61,11 @@ pub(super) fn render(status: &reply::Status) -> String {
         ),
         ("version", Some(format!("{}, process {}", status.version, status.pid))),
     ])
+}
+
+/// A filter that is asked; nothing is said of nobody.
+fn filter(asked: &str) -> Option<String> {
+    (!matches!(asked, "" | "none")).then(|| asked.to_owned())
 }
 
 /// The deciding policy; what it came after and what that still orders.

@@ -1,6 +1,5 @@
 //! `cnn policy use`, `cnn policy rollback` and `cnn policy watch`: a switch, and how far it has come.
 
-use std::borrow::Cow;
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use cnn_proxy::admin::reply::{Switch, Switched};
 use crate::cli::admin::{Admin, one_line};
 use crate::cli::table::pairs;
 use crate::cli::units::{count, micros};
-use crate::cli::{Failure, argument, print};
+use crate::cli::{Failure, argument, print, whole};
 
 /// How often `watch` looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -35,14 +34,6 @@ impl Use {
         let name = whole(&self.name);
         let arguments: Vec<_> = [("name", &*name)].into_iter().chain(reevaluate).collect();
         self.admin.show(Verb::PolicyUse, &arguments, render)
-    }
-}
-
-/// The name, or the whole path of the file: the proxy may run in another folder.
-fn whole(name: &str) -> Cow<'_, str> {
-    match std::path::absolute(name) {
-        Ok(path) if cnn_modules::is_file(name) => Cow::Owned(path.to_string_lossy().into_owned()),
-        _ => Cow::Borrowed(name),
     }
 }
 

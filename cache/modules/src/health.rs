@@ -75,6 +75,16 @@ impl Health {
         self.reporter.get().is_some()
     }
 
+    /// Calls so far that ended in a trap, ran out of time, or returned what cannot be.
+    pub fn traps(&self) -> u32 {
+        self.traps.load(Relaxed)
+    }
+
+    /// Whether it trapped so often that it is not called any more.
+    pub fn is_silenced(&self) -> bool {
+        self.is_silenced.load(Relaxed)
+    }
+
     pub(crate) fn called(&self) {
         // One thread writes.
         self.calls.store(self.calls.load(Relaxed) + 1, Relaxed);

@@ -2,8 +2,8 @@
 //! a running proxy comes through here; nothing here runs on a worker's thread.
 //!
 //! The modules in the order a command meets them: [`command`] (the one table), `socket` (where, and for whom),
-//! `server` (bytes, bounds, deadlines), `arguments`, `handler`, [`control`] (what is asked of the proxy), `live` and
-//! `explain` (the proxy that is asked), [`reply`] (what is answered), `audit` (what is written down), [`client`].
+//! `server` (bytes, bounds, deadlines), `arguments`, `handler`, [`control`] (what is asked of the proxy), `live`,
+//! `explain` and `filters` (the proxy that is asked), [`reply`] (what is answered), `audit` (what is written down), [`client`].
 
 mod arguments;
 mod audit;
@@ -13,6 +13,7 @@ pub mod control;
 mod explain;
 #[cfg(test)]
 mod fake;
+mod filters;
 mod handler;
 mod limits;
 mod live;

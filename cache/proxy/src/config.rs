@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::access::PortSet;
+use crate::filters::NONE;
 use crate::log::{LogFormat, LogTarget};
 
 pub use check::limits;
@@ -50,6 +51,7 @@ pub struct Config {
     pub memory: ByteSize,
     pub object_size_max: ByteSize,
     pub policy: String,
+    pub admission: String,
     pub access_log: LogTarget,
     pub access_log_format: LogFormat,
     pub strip_query_terms: bool,
@@ -99,6 +101,7 @@ pub struct Limits {
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table of keys documents them")]
 pub struct Freshness {
+    pub rules: String,
     pub heuristic_percent: u8,
     pub heuristic_max: Period,
     pub stale_if_error: Period,
@@ -117,6 +120,7 @@ impl Default for Config {
             memory: ByteSize::mib(256),
             object_size_max: ByteSize::mib(64),
             policy: "s3-fifo".to_owned(),
+            admission: NONE.to_owned(),
             access_log: LogTarget::None,
             access_log_format: LogFormat::Squid,
             strip_query_terms: false,
@@ -177,6 +181,7 @@ impl Default for Limits {
 impl Default for Freshness {
     fn default() -> Self {
         Self {
+            rules: NONE.to_owned(),
             heuristic_percent: 10,
             heuristic_max: Period::secs(86_400),
             stale_if_error: Period::secs(7 * 86_400),

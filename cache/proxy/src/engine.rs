@@ -19,8 +19,8 @@ use std::thread::{self, JoinHandle, Thread};
 use std::{io, mem};
 
 use cnn_core::policy::{
-    Board, Cause, Choice, Executor, Factory, Line, Moment, PrepareError, Prepared, Rank, Reevaluate, SlotId,
-    SpecError, Status, Switch, SwitchRefused, Traffic,
+    Board, Cause, Choice, Executor, Factory, HitListener, Line, Moment, PrepareError, Prepared, Rank,
+    Reevaluate, SlotId, SpecError, Status, Switch, SwitchRefused, Traffic,
 };
 use cnn_modules::{Host, LoadError, Metering, SourceError};
 use parking_lot::Mutex;
@@ -229,6 +229,14 @@ impl Engine {
             let _ = reply.send(question(executor));
         })))?;
         answer.recv().map_err(|_| Stopped)
+    }
+
+    /// Tells somebody of hits from now on besides the policy, or nobody any more.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub fn listen(&self, listener: Option<HitListener>) -> Result<(), Stopped> {
+        self.send(Command::Listen(listener))
     }
 
     /// Ends the executor's thread and waits for it. Requests go on with the built-in fallback.

@@ -92,3 +92,15 @@ pub const SLOTS_MAX: usize = 1 << 28;
 
 /// Time the access log has to be written out when the proxy ends.
 pub const LOG_CLOSE_MAX: core::time::Duration = core::time::Duration::from_secs(5);
+
+/// Time a worker waits for others who ask the same filter: a call takes a tenth of it at most.
+pub const FILTER_WAIT_MAX: core::time::Duration = core::time::Duration::from_millis(1);
+
+/// Batches of hits and origins on their way to an admission policy's follower: 256 hits each, so some MiB.
+pub const FOLLOWED_MAX: usize = 256;
+
+/// Hits an admission policy is told of before others may ask it again.
+pub const HITS_AT_ONCE: usize = 16;
+
+/// Origins that can be passed by at once.
+pub const BYPASSED_ORIGINS_MAX: usize = 4096;

@@ -33,6 +33,10 @@ pub struct Metrics {
     pub origin_errors: Reasons,
     /// Responses that were passed on without being stored, by reason.
     pub not_stored: Reasons,
+    /// Answers of the admission policy, and why there was none.
+    pub admission: Reasons,
+    /// Answers of the freshness rules, and why there was none.
+    pub freshness: Reasons,
 }
 
 /// What one worker counts. Only that worker's thread may write it.
@@ -66,6 +70,8 @@ pub struct WorkerMetrics {
     pub origin_sent_bytes: Counter,
     /// Bytes received from origins.
     pub origin_received_bytes: Counter,
+    /// Requests that went past the cache because the admission policy passes their origin by.
+    pub bypassed: Counter,
     /// Connections made to origins.
     pub origin_connections_opened: Counter,
     /// Requests sent on a connection that another had used before.
@@ -81,6 +87,8 @@ impl Metrics {
             bad_requests: Reasons::default(),
             origin_errors: Reasons::default(),
             not_stored: Reasons::default(),
+            admission: Reasons::default(),
+            freshness: Reasons::default(),
         }
     }
 
@@ -169,6 +177,8 @@ pub struct Totals {
     pub origin_sent_bytes: u64,
     /// Bytes received from origins.
     pub origin_received_bytes: u64,
+    /// Requests that went past the cache.
+    pub bypassed: u64,
     /// Connections made to origins.
     pub origin_connections_opened: u64,
     /// Requests sent on a connection that another had used before.
@@ -198,6 +208,7 @@ impl Totals {
             (&mut self.origin_requests, &worker.origin_requests),
             (&mut self.origin_sent_bytes, &worker.origin_sent_bytes),
             (&mut self.origin_received_bytes, &worker.origin_received_bytes),
+            (&mut self.bypassed, &worker.bypassed),
             (&mut self.origin_connections_opened, &worker.origin_connections_opened),
             (&mut self.origin_connections_reused, &worker.origin_connections_reused),
         ] {

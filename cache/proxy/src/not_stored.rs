@@ -3,20 +3,24 @@
 //! the place of an older with the same hash.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 
+use cnn_core::policy::Refusal;
 use cnn_core::time::UnixSecs;
 use parking_lot::Mutex;
 
-/// Notes kept: some minutes of misses of a busy proxy, in about 160 KiB.
+/// Notes kept: some minutes of misses of a busy proxy, in about 220 KiB.
 const NOTES: usize = 4096;
 
 /// Why the response to a key was not stored, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// Keyed hash of the key.
     hash: u64,
     /// The reason, as metrics label it.
     pub reason: &'static str,
+    /// The admission policy that gave the reason, where it was one.
+    pub by: Option<Arc<str>>,
     /// When.
     pub at: UnixSecs,
 }
@@ -39,14 +43,23 @@ impl Default for NotStored {
 impl NotStored {
     /// The response to this key was not stored.
     pub fn note(&self, key: &str, reason: &'static str, at: UnixSecs) {
+        self.put(key, reason, None, at);
+    }
+
+    /// The response to this key was not admitted by this policy.
+    pub fn note_refused(&self, key: &str, by: &Arc<str>, why: Refusal, at: UnixSecs) {
+        self.put(key, why.as_str(), Some(by.clone()), at);
+    }
+
+    fn put(&self, key: &str, reason: &'static str, by: Option<Arc<str>>, at: UnixSecs) {
         let hash = self.hasher.hash_one(key);
-        *self.place(hash).lock() = Some(Note { hash, reason, at });
+        *self.place(hash).lock() = Some(Note { hash, reason, by, at });
     }
 
     /// The last note of this key, if it is still there.
     pub fn find(&self, key: &str) -> Option<Note> {
         let hash = self.hasher.hash_one(key);
-        self.place(hash).lock().filter(|note| note.hash == hash)
+        self.place(hash).lock().as_ref().filter(|note| note.hash == hash).cloned()
     }
 
     fn place(&self, hash: u64) -> &Mutex<Option<Note>> {
@@ -75,6 +88,6 @@ mod tests {
             notes.note(&format!("http://a.test/{number}"), "no-store", UnixSecs(0));
         }
         assert_eq!(notes.notes.len(), NOTES);
-        assert!(size_of::<Mutex<Option<Note>>>() <= 40);
+        assert!(size_of::<Mutex<Option<Note>>>() <= 56);
     }
 }

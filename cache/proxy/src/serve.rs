@@ -30,12 +30,13 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use cnn_core::exchange::{self, Plan};
-use cnn_core::rfc9111::cache_status::Handling;
+use cnn_core::rfc9111::cache_status::{Forward, Handling};
 use cnn_core::rfc9111::reuse::Staleness;
 use cnn_core::rfc9111::{Method, RequestFacts};
 use tokio::net::TcpStream;
 
 use self::client::{Client, Patience};
+use self::forward::Passing;
 use self::own::{Asked, Refusal};
 use self::record::{Account, After};
 use self::reply::Persistence;
@@ -134,7 +135,11 @@ impl Client {
             || facts.has_method_override
             || request.upgrade().is_some()
         {
-            return self.forward(settings, request, None).await;
+            return self.forward(settings, request, Passing::Unasked(Forward::Method)).await;
+        }
+        if self.passes_by(settings, request, &facts) {
+            self.worker.metrics().bypassed.increment();
+            return self.forward(settings, request, Passing::Unasked(Forward::Bypass)).await;
         }
         let shared = self.worker.shared.clone();
         let now = shared.clock.wall();
@@ -153,13 +158,22 @@ impl Client {
             }
             Plan::Refuse => self.refuse_only_if_cached(request).await,
             Plan::Ask(why) if request.method == Method::Head => {
-                self.forward(settings, request, Some(why)).await
+                self.forward(settings, request, Passing::Asked(why)).await
             }
             Plan::Ask(why) if facts.range.is_some() && why.stale().is_none() => {
-                self.forward(settings, request, Some(why)).await
+                self.forward(settings, request, Passing::Asked(why)).await
             }
             Plan::Ask(why) => self.miss(settings, request, &facts, why).await,
         }
+    }
+
+    /// Whether the admission policy passes by where the request goes. What only the store may answer is looked up.
+    fn passes_by(&self, settings: &Settings, request: &Request, facts: &RequestFacts<'_>) -> bool {
+        let Some(gate) = settings.filters.admission.as_ref().filter(|gate| gate.may_pass_by()) else {
+            return false;
+        };
+        let origin = self.worker.shared.origin_number(&request.target);
+        !facts.directives.only_if_cached && gate.passes_by(origin, request.started)
     }
 
     /// Nothing stored answers, and the client wants nothing else.

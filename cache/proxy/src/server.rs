@@ -19,6 +19,7 @@ use crate::admin::{self, AdminServer};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{self, Engine, Modules, Surroundings};
+use crate::filters::{FilterError, Switching};
 use crate::limits::LOG_CLOSE_MAX;
 use crate::listener;
 use crate::log::{AccessLog, LogSettings};
@@ -57,6 +58,9 @@ pub enum StartError {
     /// The policy engine does not start.
     #[error(transparent)]
     Engine(#[from] engine::StartError),
+    /// The configured admission policy or freshness rules cannot be used.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     /// The admin socket could not be bound.
     #[error(transparent)]
     Admin(#[from] admin::BindError),
@@ -96,6 +100,10 @@ impl Server {
         let own = listening.iter().copied().chain(metrics_address).collect();
         let shared = Arc::new(Shared::new(config, own, clock, count));
         let engine = start_engine(&shared)?;
+        let switching = Switching { shared: shared.clone(), engine: engine.clone() };
+        let config = shared.settings.load().config.clone();
+        switching.use_admission(&config.admission, "start".to_owned())?;
+        switching.use_freshness(&config.freshness.rules, "start".to_owned())?;
         let (phase, receiver) = watch::channel(Phase::Serve);
         let ready = ready_line(&shared, &listening, admin_socket.path(), metrics_address);
         let workers = start_workers(&shared, &receiver, &log, sockets)?;

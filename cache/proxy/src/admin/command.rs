@@ -29,6 +29,18 @@ pub enum Verb {
     PolicyWatch,
     /// The documents that go next.
     PolicyWorst,
+    /// The admission policies there are.
+    AdmissionList,
+    /// The admission policy that is asked, and what it said.
+    AdmissionShow,
+    /// Ask another admission policy, or nobody.
+    AdmissionUse,
+    /// The freshness rules there are.
+    FreshnessList,
+    /// The freshness rules that are asked, and what they said.
+    FreshnessShow,
+    /// Ask other freshness rules, or nobody.
+    FreshnessUse,
     /// Forget a document.
     Purge,
     /// Why a document is stored or not.
@@ -199,6 +211,66 @@ pub const COMMANDS: &[Command] = &[
         effect: Effect::Reads,
     },
     Command {
+        verb: Verb::AdmissionList,
+        words: "admission list",
+        path: "/admissions",
+        arguments: &[],
+        help: "List the admission policies there are; the one that is asked is marked",
+        effect: Effect::Reads,
+    },
+    Command {
+        verb: Verb::AdmissionShow,
+        words: "admission show",
+        path: "/admission",
+        arguments: &[],
+        help: "Show the admission policy that is asked: who chose it, what it answered, which origins it passes by",
+        effect: Effect::Reads,
+    },
+    Command {
+        verb: Verb::AdmissionUse,
+        words: "admission use",
+        path: "/admission/use",
+        arguments: &[Argument {
+            name: "name",
+            value: "NAME",
+            is_option: false,
+            is_required: true,
+            help: "Who is asked from now on whether a response is stored: a name, the file of a .wasm or .rhai, or none",
+        }],
+        help: "Ask another admission policy before a response is stored, or nobody; what is stored stays",
+        effect: Effect::Changes,
+    },
+    Command {
+        verb: Verb::FreshnessList,
+        words: "freshness list",
+        path: "/freshnesses",
+        arguments: &[],
+        help: "List the freshness rules there are; those that are asked are marked",
+        effect: Effect::Reads,
+    },
+    Command {
+        verb: Verb::FreshnessShow,
+        words: "freshness show",
+        path: "/freshness",
+        arguments: &[],
+        help: "Show the freshness rules that are asked: who chose them, what they answered",
+        effect: Effect::Reads,
+    },
+    Command {
+        verb: Verb::FreshnessUse,
+        words: "freshness use",
+        path: "/freshness/use",
+        arguments: &[Argument {
+            name: "name",
+            value: "NAME",
+            is_option: false,
+            is_required: true,
+            help: "Who is asked from now on how long a response stays fresh: a name, the file of a .wasm or .rhai, or none",
+        }],
+        help: "Ask other freshness rules for what comes, or nobody; what is stored keeps its lifetime until it is validated",
+        effect: Effect::Changes,
+    },
+    Command {
         verb: Verb::Purge,
         words: "purge",
         path: "/purge",
@@ -309,7 +381,7 @@ pub fn markdown() -> String {
 mod tests {
     use super::*;
 
-    const VERBS: [Verb; 11] = [
+    const VERBS: [Verb; 17] = [
         Verb::Status,
         Verb::Top,
         Verb::PolicyList,
@@ -319,6 +391,12 @@ mod tests {
         Verb::PolicyHistory,
         Verb::PolicyWatch,
         Verb::PolicyWorst,
+        Verb::AdmissionList,
+        Verb::AdmissionShow,
+        Verb::AdmissionUse,
+        Verb::FreshnessList,
+        Verb::FreshnessShow,
+        Verb::FreshnessUse,
         Verb::Purge,
         Verb::Explain,
     ];

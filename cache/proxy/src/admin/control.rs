@@ -5,7 +5,8 @@ use cnn_core::policy::Reevaluate;
 
 use super::audit::Peer;
 use super::reply::{
-    Explanation, History, Policy, PolicyList, Purged, Refusal, Status, Switch, Switched, Top, Worst,
+    Explanation, FilterList, FilterRole, FilterShown, FilterUsed, History, Policy, PolicyList, Purged,
+    Refusal, Status, Switch, Switched, Top, Worst,
 };
 
 /// The running proxy, seen from the admin socket. Calls may block for a while: they are made on threads kept for it.
@@ -44,6 +45,15 @@ pub trait Control: Send + Sync + 'static {
 
     /// The `limit` documents that would be evicted next.
     fn worst(&self, limit: usize) -> Result<Worst, Refusal>;
+
+    /// The filters of a role there are.
+    fn filters(&self, role: FilterRole) -> Result<FilterList, Refusal>;
+
+    /// The filter of a role that is asked, and what it answered.
+    fn filter(&self, role: FilterRole) -> Result<FilterShown, Refusal>;
+
+    /// Asks the filter that is written so from now on, or nobody for `none`.
+    fn use_filter(&self, role: FilterRole, spec: &str, by: Peer) -> Result<FilterUsed, Refusal>;
 
     /// Forgets every variant of a document; refused when the URL is none the cache could hold.
     fn purge(&self, url: &str) -> Result<Purged, Refusal>;

@@ -41,13 +41,20 @@ fn why_stored(facts: &Facts) -> &'static str {
         LifetimeSource::MaxAge => "max-age gives it a lifetime (RFC 9111 section 5.2.2.1)",
         LifetimeSource::Expires => "Expires gives it a lifetime (RFC 9111 section 5.3)",
         LifetimeSource::Heuristic => "its lifetime is guessed from Last-Modified (RFC 9111 section 4.2.2)",
+        LifetimeSource::Rule => "a freshness rule of the operator's gives it a lifetime (cnn freshness show)",
         LifetimeSource::None => "it can be validated each time it is used (RFC 9111 section 4.3)",
     }
 }
 
 fn why_not(live: &Live, key: &str) -> String {
     match live.not_stored.find(key) {
-        Some(note) => format!("{}, {} s ago", note.reason, live.clock.wall().since(note.at)),
+        Some(note) => {
+            let ago = live.clock.wall().since(note.at);
+            match &note.by {
+                Some(policy) => format!("admission {policy}: {}, {ago} s ago", note.reason),
+                None => format!("{}, {ago} s ago", note.reason),
+            }
+        }
         None => "not asked for lately, or removed since".to_owned(),
     }
 }

@@ -72,6 +72,18 @@ impl Control for Fake {
         Ok(Worst { policy: limit.to_string(), documents: Vec::new() })
     }
 
+    fn filters(&self, role: FilterRole) -> Result<FilterList, Refusal> {
+        Ok(FilterList { role, asked: "none".to_owned(), ..FilterList::default() })
+    }
+
+    fn filter(&self, role: FilterRole) -> Result<FilterShown, Refusal> {
+        Ok(FilterShown { role, name: "none".to_owned(), ..FilterShown::default() })
+    }
+
+    fn use_filter(&self, role: FilterRole, spec: &str, _by: Peer) -> Result<FilterUsed, Refusal> {
+        Ok(FilterUsed { role, name: spec.to_owned(), previous: "none".to_owned() })
+    }
+
     fn purge(&self, url: &str) -> Result<Purged, Refusal> {
         Ok(Purged { url: url.to_owned(), variants: 1, bytes: 100 })
     }

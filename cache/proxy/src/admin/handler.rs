@@ -11,7 +11,7 @@ use super::arguments::Arguments;
 use super::audit::{self, Peer};
 use super::command::{self, COMMANDS, Command, Effect, Route, Verb};
 use super::control::Control;
-use super::reply::{Fault, Refusal, Switched};
+use super::reply::{Fault, FilterRole, Refusal, Switched};
 
 /// Documents `policy worst` lists at most, and when not told how many.
 const WORST_MAX: usize = 1000;
@@ -143,12 +143,33 @@ fn perform(
         Verb::PolicyWorst => {
             Done::read(&control.worst(arguments.count("limit", WORST_DEFAULT, WORST_MAX)?)?)
         }
+        Verb::AdmissionList => Done::read(&control.filters(FilterRole::Admission)?),
+        Verb::AdmissionShow => Done::read(&control.filter(FilterRole::Admission)?),
+        Verb::AdmissionUse => use_filter(control, FilterRole::Admission, arguments, peer)?,
+        Verb::FreshnessList => Done::read(&control.filters(FilterRole::Freshness)?),
+        Verb::FreshnessShow => Done::read(&control.filter(FilterRole::Freshness)?),
+        Verb::FreshnessUse => use_filter(control, FilterRole::Freshness, arguments, peer)?,
         Verb::Purge => {
             let purged = control.purge(arguments.required("url")?)?;
             Done::changed(&purged, format!("{} variants, {} bytes", purged.variants, purged.bytes))
         }
         Verb::Explain => Done::read(&control.explain(arguments.required("url")?)?),
     })
+}
+
+fn use_filter(
+    control: &dyn Control,
+    role: FilterRole,
+    arguments: &Arguments,
+    peer: Peer,
+) -> Result<Done, Refusal> {
+    let spec = arguments.required("name")?;
+    if cnn_modules::is_file(spec) && !Path::new(bare(spec)).is_absolute() {
+        return Err(Refusal::argument("name", "expected the whole path of the file"));
+    }
+    let used = control.use_filter(role, spec, peer)?;
+    let outcome = format!("{} -> {}", used.previous, used.name);
+    Ok(Done::changed(&used, outcome))
 }
 
 /// The name of a policy without what it is given: `s3-fifo` of `s3-fifo(small=0.2)`.

@@ -11,10 +11,12 @@ use cnn_core::time::Tick;
 use super::audit::Peer;
 use super::control::Control;
 use super::explain::explain;
+use super::filters;
 use super::handler::bare;
 use super::reply::*;
 use crate::clock::Clock;
 use crate::engine::{Engine, Stopped, UseError};
+use crate::filters::Switching;
 use crate::not_stored::NotStored;
 
 /// What the admin socket is given of the proxy.
@@ -25,6 +27,8 @@ pub struct Live {
     pub repository: Arc<Repository>,
     /// Why what is not stored is not.
     pub not_stored: Arc<NotStored>,
+    /// Admission and freshness.
+    pub(crate) switching: Switching,
     /// The clocks.
     pub clock: Clock,
     /// Worker threads.
@@ -139,6 +143,18 @@ impl Control for Live {
         Ok(Worst { policy: name(&status.policy), documents: documents.collect() })
     }
 
+    fn filters(&self, role: FilterRole) -> Result<FilterList, Refusal> {
+        Ok(filters::list(self, role))
+    }
+
+    fn filter(&self, role: FilterRole) -> Result<FilterShown, Refusal> {
+        filters::show(self, role)
+    }
+
+    fn use_filter(&self, role: FilterRole, spec: &str, by: Peer) -> Result<FilterUsed, Refusal> {
+        filters::use_spec(self, role, spec, by)
+    }
+
     fn purge(&self, url: &str) -> Result<Purged, Refusal> {
         let key = key(url)?;
         let bytes = self.repository.variants(&key).iter().map(|stored| stored.charged_bytes()).sum();
@@ -169,6 +185,8 @@ impl Live {
             workers: self.workers,
             listen: self.listen.clone(),
             policy: name(&engine.policy),
+            admission: self.switching.filters().admission_asked().to_string(),
+            freshness: self.switching.filters().freshness_asked().to_string(),
             previous_policy: engine.previous.as_deref().map(name),
             token: engine.token.to_string(),
             pending: engine.pending as u64,
@@ -257,7 +275,7 @@ fn unchanged(status: policy::Status) -> Switched {
     }
 }
 
-fn parameter(parameter: &policy::Parameter) -> Parameter {
+pub(super) fn parameter(parameter: &policy::Parameter) -> Parameter {
     let policy::Parameter { name, summary, default, min, max, .. } = parameter;
     let (name, summary) = (name.clone().into_owned(), summary.clone().into_owned());
     Parameter { name, summary, default: *default, min: *min, max: *max }

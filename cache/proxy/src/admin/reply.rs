@@ -2,11 +2,13 @@
 //! is here is a promise to scripts; keys are added, not renamed. Sizes are bytes, ratios run from 0 to 1, times carry
 //! their unit in their name.
 
+mod filters;
 mod latency;
 mod refusal;
 
 use serde::{Deserialize, Serialize};
 
+pub use filters::{Answer, Filter, FilterList, FilterRole, FilterShown, FilterUsed};
 pub use latency::Latency;
 pub use refusal::{Fault, Refusal};
 
@@ -30,6 +32,10 @@ pub struct Status {
     pub previous_policy: Option<String>,
     /// The switch that made it decide; `1` is the start.
     pub token: String,
+    /// The admission policy that is really asked; `none` for nobody.
+    pub admission: String,
+    /// The freshness rules that are really asked; `none` for nobody.
+    pub freshness: String,
     /// Documents not yet in its order.
     pub pending: u64,
     /// The earlier policies whose order these are in, oldest first.

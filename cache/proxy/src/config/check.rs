@@ -5,6 +5,7 @@ use cnn_core::policy::{Choice, Factory, SpecError};
 use std::collections::HashSet;
 
 use super::{Config, Period};
+use crate::filters::NONE;
 use crate::log::LogTarget;
 
 /// Bounds of what may be configured.
@@ -100,6 +101,7 @@ fn storage(config: &Config, policies: &[Factory], findings: &mut Findings) {
     findings.require(config.memory.0 >= limits::MEMORY_BYTES_MIN, "memory", || {
         format!("{} is too little; at least 1MiB is needed", config.memory)
     });
+    filters(config, findings);
     match Choice::parse(policies, &config.policy) {
         Ok(_) => {}
         Err(SpecError::NoPolicy(name)) => {
@@ -113,6 +115,24 @@ fn storage(config: &Config, policies: &[Factory], findings: &mut Findings) {
         Err(error) => {
             findings.0.push(Finding { key: "policy", message: error.to_string(), help: None });
         }
+    }
+}
+
+/// Admission policy and freshness rules: names are looked up here, files are read when the proxy starts.
+fn filters(config: &Config, findings: &mut Findings) {
+    let is_name = |spec: &str| spec.trim() != NONE && !cnn_modules::is_file(spec);
+    let known = |names: Vec<String>| Some(format!("there are: {NONE}, {}", names.join(", ")));
+    let admission = &config.admission;
+    if let Some(Err(error)) = is_name(admission).then(|| cnn_policies::admission::choose(admission)) {
+        let names = cnn_policies::admission::registry().iter().map(|it| (it.manifest)().name.into_owned());
+        let help = known(names.collect());
+        findings.0.push(Finding { key: "admission", message: error.to_string(), help });
+    }
+    let rules = &config.freshness.rules;
+    if let Some(Err(error)) = is_name(rules).then(|| cnn_policies::freshness::choose(rules)) {
+        let names = cnn_policies::freshness::registry().iter().map(|it| (it.manifest)().name.into_owned());
+        let help = known(names.collect());
+        findings.0.push(Finding { key: "freshness.rules", message: error.to_string(), help });
     }
 }
 

@@ -126,6 +126,13 @@ pub const KEYS: &[Key] = &[
          changes it; a reload does only if this key was changed.",
     ),
     key(
+        "admission",
+        "name, file or none",
+        Live,
+        "The admission policy at the start: who is asked before a response is stored; `cnn admission list` names them. \
+         While the proxy serves, `cnn admission use` changes it; a reload does only if this key was changed.",
+    ),
+    key(
         "access_log",
         "path, - or none",
         Live,
@@ -183,6 +190,13 @@ pub const KEYS: &[Key] = &[
         "number",
         Live,
         "Connections kept for reuse, per origin and worker.",
+    ),
+    key(
+        "freshness.rules",
+        "name, file or none",
+        Live,
+        "The freshness rules at the start, which say how long responses stay fresh; `cnn freshness list` names them. \
+         While the proxy serves, `cnn freshness use` changes them; a reload does only if this key was changed.",
     ),
     key(
         "freshness.heuristic_percent",

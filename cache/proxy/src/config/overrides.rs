@@ -17,6 +17,8 @@ pub struct Overrides {
     pub admin_socket: Option<PathBuf>,
     pub memory: Option<ByteSize>,
     pub policy: Option<String>,
+    pub admission: Option<String>,
+    pub freshness: Option<String>,
     pub workers: Option<NonZeroU16>,
     pub access_log: Option<LogTarget>,
     pub metrics: Option<SocketAddr>,
@@ -32,6 +34,8 @@ impl Overrides {
         }
         replace(&mut config.memory, &self.memory);
         replace(&mut config.policy, &self.policy);
+        replace(&mut config.admission, &self.admission);
+        replace(&mut config.freshness.rules, &self.freshness);
         replace(&mut config.access_log, &self.access_log);
         replace_some(&mut config.reverse, &self.reverse);
         replace_some(&mut config.admin_socket, &self.admin_socket);
@@ -48,13 +52,16 @@ impl Overrides {
             "admin_socket" => self.admin_socket.is_some(),
             "memory" => self.memory.is_some(),
             "policy" => self.policy.is_some(),
+            "admission" => self.admission.is_some(),
+            "freshness.rules" => self.freshness.is_some(),
             "workers" => self.workers.is_some(),
             "access_log" => self.access_log.is_some(),
             "metrics" => self.metrics.is_some(),
             "allow_destination" => !self.allow_destination.is_empty(),
             _ => false,
         };
-        given.then(|| format!("--{}", key.replace('_', "-")))
+        let name = key.strip_suffix(".rules").unwrap_or(key);
+        given.then(|| format!("--{}", name.replace('_', "-")))
     }
 }
 

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use cnn_core::policy::{
-    Budget, Cause, Executor, Moment, Prepared, Reevaluate, Retired, Switch, SwitchRefused, Turn,
+    Budget, Cause, Executor, HitListener, Moment, Prepared, Reevaluate, Retired, Switch, SwitchRefused, Turn,
 };
 
 use super::limits::{BUSY_WAIT_MAX, HEARING_TURNS_MAX, REEVALUATE_WAIT_MAX, SLEEP_MIN};
@@ -28,6 +28,8 @@ pub(super) enum Command {
     Ask(Box<dyn FnOnce(&Executor) + Send>),
     /// A switch.
     Switch(SwitchAsked),
+    /// Who is told of hits besides the policy.
+    Listen(Option<HitListener>),
     /// The end.
     Stop,
 }
@@ -102,6 +104,7 @@ impl Runner {
                 Ok(Command::Switch(switch)) => {
                     self.asked.push_back((switch, self.surroundings.clock.elapsed() + BUSY_WAIT_MAX));
                 }
+                Ok(Command::Listen(listener)) => self.executor.listen(listener),
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) => break,
             }

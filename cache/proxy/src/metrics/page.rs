@@ -25,6 +25,10 @@ pub struct Gauges<'a> {
     pub evictions: &'a [(&'static str, u64)],
     /// The policy that is deciding.
     pub policy: &'a str,
+    /// The admission policy that is asked, `none` for nobody.
+    pub admission: &'a str,
+    /// The freshness rules that are asked, `none` for nobody.
+    pub freshness: &'a str,
     /// Changes of policy.
     pub switches: u64,
     /// Documents the deciding policy has not taken over yet.
@@ -80,6 +84,11 @@ pub(super) fn render(metrics: &Metrics, gauges: &Gauges<'_>) -> String {
     page.family("cnn_dns_lookups_total", names);
 
     page.family("cnn_not_stored_total", metrics.not_stored.counts());
+    page.family("cnn_admission_total", metrics.admission.counts());
+    page.family("cnn_admission_info", [(gauges.admission, 1)]);
+    page.one("cnn_bypassed_total", totals.bypassed);
+    page.family("cnn_freshness_total", metrics.freshness.counts());
+    page.family("cnn_freshness_info", [(gauges.freshness, 1)]);
     page.one("cnn_documents", gauges.documents);
     page.one("cnn_stored_bytes", gauges.stored_bytes);
     page.one("cnn_memory_limit_bytes", gauges.memory_bytes_max);
@@ -219,6 +228,8 @@ mod tests {
         metrics.bad_requests.increment("bare_cr");
         metrics.origin_errors.increment("connect");
         metrics.not_stored.increment("no_store");
+        metrics.admission.increment("first-seen");
+        metrics.freshness.increment("ruled");
         metrics
     }
 

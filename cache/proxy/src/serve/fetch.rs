@@ -11,14 +11,18 @@ use std::task::Poll;
 use bytes::Bytes;
 use cnn_core::exchange::{Answered, Asking, New};
 use cnn_core::fields::Fields;
-use cnn_core::repository::{Demand, Fetched, FillError, FillLead, Join, Renewal, Sharing, Stored, Unstored};
+use cnn_core::policy::{Candidate, Document, Mime, Verdict};
+use cnn_core::repository::{
+    Demand, Fetched, FillError, FillLead, Join, Renewal, Repository, Sharing, Stored, Unstored,
+};
 use cnn_core::rfc9111::hop::{self, ReceivedProtocol};
-use cnn_core::rfc9111::{Times, Uncacheable, VariantKey, date};
+use cnn_core::rfc9111::{Described, Times, Uncacheable, VariantKey, date};
 use cnn_core::time::{Tick, UnixSecs};
 use tokio::sync::Notify;
 
 use super::reply::is_made_anew;
 use super::request::Request;
+use crate::filters::{self, Filters, Gate};
 use crate::http1::{BodyLength, ResponseHead, Version, write};
 use crate::limits::ABANDONED_BYTES_MAX;
 use crate::origin::{self, Exchange, FetchError, NoBody, Origin};
@@ -63,6 +67,7 @@ struct Fetch {
     lead: FillLead,
     request: origin::Request,
     progress: Rc<Progress>,
+    filters: Filters,
 }
 
 /// Starts the fetch for a request; its response comes through the reader that belongs to `lead`. `client` is for whom,
@@ -85,7 +90,8 @@ pub(super) fn start(
     };
     let request = forwarded(&worker.shared, settings, request, asking.request_fields(), client);
     worker.origins.set_settings(settings.origin);
-    let fetch = Fetch { worker: worker.clone(), asking, lead, request, progress: progress.clone() };
+    let filters = settings.filters.clone();
+    let fetch = Fetch { worker: worker.clone(), asking, lead, request, progress: progress.clone(), filters };
     tokio::task::spawn_local(fetch.run());
     progress
 }
@@ -149,7 +155,7 @@ fn push_forwarded_for(fields: &mut Fields, client: IpAddr) {
 
 impl Fetch {
     async fn run(self) {
-        let Self { worker, asking, lead, request, progress } = self;
+        let Self { worker, asking, lead, request, progress, filters } = self;
         let clock = &worker.shared.clock;
         let (began, began_wall) = (clock.now(), clock.wall());
         let mut exchange = worker.origins.fetch(request, NoBody);
@@ -162,7 +168,9 @@ impl Fetch {
         progress.status.set(Some(head.status));
         let (now, wall) = (clock.now(), clock.wall());
         let times = Times { request: began_wall, response: wall };
-        match asking.answered(head.status, &head.fields, times) {
+        let metrics = &worker.shared.metrics;
+        let mut rule = |response: &Described<'_>| filters.rule(response, metrics);
+        match asking.answered_under(head.status, &head.fields, times, &mut rule) {
             Answered::Freshened(stale, mut freshened) => {
                 progress.validated.set(Validated::Confirmed);
                 let repository = &worker.shared.repository;
@@ -181,7 +189,9 @@ impl Fetch {
             }
             Answered::New(new) => {
                 let ttfb_us = us(now.since(began));
-                let arriving = Arriving { worker: &worker, asking: &asking, progress: &progress, began };
+                let gate = filters.admission.as_deref();
+                let arriving =
+                    Arriving { worker: &worker, asking: &asking, progress: &progress, gate, began };
                 arriving.run(exchange, lead, head, new, (now, wall), ttfb_us).await;
             }
         }
@@ -223,6 +233,8 @@ struct Arriving<'a> {
     worker: &'a Worker,
     asking: &'a Asking,
     progress: &'a Progress,
+    /// Who is asked whether to store it.
+    gate: Option<&'a Gate>,
     began: Tick,
 }
 
@@ -256,6 +268,17 @@ impl Arriving<'_> {
             Ok(variant) => fetched.variant = variant,
             Err(reason) => self.not_stored(reason),
         }
+        let mut undecided = None;
+        if fetched.sharing == Sharing::Stored {
+            match (self.candidate(&fetched, now), length) {
+                (Some(candidate), Some(length)) if !self.admits(candidate, length) => {
+                    fetched.sharing = Sharing::Passed;
+                }
+                // Its size will be known when it is whole.
+                (candidate, None) => undecided = candidate,
+                (_, Some(_)) => {}
+            }
+        }
         fetched.fields.retain(|name, _| !is_made_anew(name));
         if !fetched.fields.has("date") {
             fetched.fields.push("Date", date::format(wall));
@@ -282,9 +305,50 @@ impl Arriving<'_> {
         }
         let trailers = exchange.trailers().cloned().unwrap_or_default();
         let done = shared.clock.now();
+        if let Some(candidate) = undecided.filter(|_| lead.is_storing()) {
+            let fetch_us = us(done.since(self.began));
+            if !self.admits(Document { fetch_us, ..candidate }, lead.received()) {
+                lead.pass_on();
+            }
+        }
         if let Err(reason) = lead.finish(trailers, done, us(done.since(self.began))) {
             self.passed_on(reason);
         }
+    }
+
+    /// The document a response would be, but for its size; none where nobody is asked. What replaces a stored response
+    /// was admitted when that came.
+    fn candidate(&self, fetched: &Fetched, now: Tick) -> Option<Document> {
+        self.gate.filter(|_| self.asking.stale.is_none())?;
+        Some(Document {
+            hash: self.worker.shared.repository.hash_of(self.asking.target.key()),
+            created: now,
+            last_used: now,
+            fresh_until: fetched.fresh_until,
+            uses: 1,
+            ttfb_us: fetched.ttfb_us,
+            fetch_us: fetched.ttfb_us,
+            origin: fetched.origin,
+            path_class: fetched.path_class,
+            status: fetched.status,
+            mime: Mime::of(fetched.fields.first("content-type").unwrap_or_default()),
+            ..Document::default()
+        })
+    }
+
+    /// Whether a document with so many bytes of body is to be stored. The reason why not is noted here.
+    fn admits(&self, document: Document, body_bytes: u64) -> bool {
+        let (Some(gate), target, shared) = (self.gate, &self.asking.target, &self.worker.shared) else {
+            return true;
+        };
+        let size = Repository::estimated_charge(target.key(), body_bytes);
+        let document = Document { size, ..document };
+        let candidate = Candidate { document, host: target.host(), path: target.path_and_query() };
+        let Verdict::Refuse(why) = gate.verdict(&candidate, &shared.metrics) else { return true };
+        self.progress.uncacheable.set(Some(filters::detail(why)));
+        shared.not_stored.note_refused(target.key(), gate.name(), why, shared.clock.wall());
+        shared.metrics.not_stored.increment("not-admitted");
+        false
     }
 
     /// A response that could have been stored was not: the first reason is the one to be told.

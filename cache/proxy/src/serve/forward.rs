@@ -15,7 +15,7 @@ use cnn_core::repository::{Renewal, Stored};
 use cnn_core::rfc9111::cache_status::{Collapsing, Forward, Handling, Storing};
 use cnn_core::rfc9111::conditional::Validators;
 use cnn_core::rfc9111::update::{self, HeadEffect};
-use cnn_core::rfc9111::{Method, Times, Unsaid, date, hop, invalidate};
+use cnn_core::rfc9111::{Described, Method, Times, date, hop, invalidate};
 use cnn_core::time::UnixSecs;
 
 use super::client::Client;
@@ -31,6 +31,32 @@ use crate::log::{Ending, Hierarchy, Outcome, ResultCode};
 use crate::origin::{self, ClientBody, Exchange, FetchError};
 use crate::server::{Settings, Shared};
 use crate::worker::Worker;
+
+/// Why a request goes past the store.
+pub(super) enum Passing {
+    /// The store was not asked.
+    Unasked(Forward),
+    /// It was, and this is why its answer will not do.
+    Asked(Why),
+}
+
+impl Passing {
+    /// The reason as `Cache-Status` has it.
+    fn reason(&self) -> Forward {
+        match self {
+            Self::Unasked(reason) => *reason,
+            Self::Asked(why) => why.forward(),
+        }
+    }
+
+    /// The stored response there is.
+    fn stale(&self) -> Option<&Arc<Stored>> {
+        match self {
+            Self::Unasked(_) => None,
+            Self::Asked(why) => why.stale(),
+        }
+    }
+}
 
 /// How far an exchange came.
 struct Came {
@@ -61,15 +87,15 @@ impl From<FetchError> for Broken {
 }
 
 impl Client {
-    /// Forwards a request. `why` is given for one the store was asked about.
+    /// Forwards a request.
     pub(super) async fn forward(
         &mut self,
         settings: &Settings,
         request: &Request,
-        why: Option<Why>,
+        passing: Passing,
     ) -> Account {
         let shared = self.worker.shared.clone();
-        let reason = why.as_ref().map_or(Forward::Method, Why::forward);
+        let reason = passing.reason();
         let persistence = self.persistence(request);
         let began = shared.clock.wall();
         let upstream = upstream(&shared, settings, request, self.address);
@@ -85,7 +111,7 @@ impl Client {
             Ok(head) => {
                 let now = shared.clock.wall();
                 let times = Times { request: began, response: now };
-                effects(worker, &settings.unsaid, request, why.as_ref(), &head, times);
+                effects(worker, settings, request, passing.stale(), &head, times);
                 let reply = Reply { shared: &shared, request, reason, persistence, now };
                 down.pass_on(&mut exchange, head, &reply).await
             }
@@ -168,9 +194,9 @@ fn declared(head: &ResponseHead) -> Delimited {
 /// invalidates (section 4.3.5).
 fn effects(
     worker: &Worker,
-    unsaid: &Unsaid,
+    settings: &Settings,
     request: &Request,
-    why: Option<&Why>,
+    stale: Option<&Arc<Stored>>,
     head: &ResponseHead,
     times: Times,
 ) {
@@ -181,17 +207,34 @@ fn effects(
             shared.repository.purge(target.key());
         }
     }
-    if let (Method::Head, Some(stale)) = (&request.method, why.and_then(Why::stale)) {
-        freshen_by_head(worker, unsaid, stale, head, times);
+    if let (Method::Head, Some(stale)) = (&request.method, stale) {
+        freshen_by_head(worker, settings, request, stale, head, times);
     }
 }
 
-fn freshen_by_head(worker: &Worker, unsaid: &Unsaid, stale: &Arc<Stored>, head: &ResponseHead, times: Times) {
+fn freshen_by_head(
+    worker: &Worker,
+    settings: &Settings,
+    request: &Request,
+    stale: &Arc<Stored>,
+    head: &ResponseHead,
+    times: Times,
+) {
     let shared = &worker.shared;
     let stored = stale.head().to_fields();
     match update::head_effect(head.status, &head.fields, Validators::of(&stored), stale.body().len()) {
         HeadEffect::Update => {
-            let freshened = update::freshen(stale.head().status(), &stored, &head.fields, times, unsaid);
+            let status = stale.head().status();
+            let freshened = update::freshen_under(
+                status,
+                &stored,
+                &head.fields,
+                times,
+                &settings.unsaid,
+                |response, facts| {
+                    settings.filters.rule(&Described::of(&request.target, response, facts), &shared.metrics)
+                },
+            );
             let fresh_until =
                 fetch::tick_of(freshened.facts.fresh_until(), shared.clock.now(), times.response);
             let renewal = Renewal { fields: &freshened.fields, facts: freshened.facts, fresh_until };

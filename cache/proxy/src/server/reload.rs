@@ -10,6 +10,7 @@ use super::log_settings;
 use super::shared::{Settings, Shared, dns_settings};
 use crate::config::{self, Config, Reload};
 use crate::engine::{Engine, UseError};
+use crate::filters::{FilterError, Switching};
 use crate::log::AccessLog;
 
 /// Replaces the configuration of a running server.
@@ -33,6 +34,9 @@ pub enum ReloadError {
     /// The policy could not be used.
     #[error("cannot use the policy: {0}")]
     Policy(#[from] UseError),
+    /// The admission policy or the freshness rules could not be used.
+    #[error("cannot use the filter: {0}")]
+    Filter(#[from] FilterError),
 }
 
 impl Reloading {
@@ -42,10 +46,20 @@ impl Reloading {
     /// # Errors
     /// When the log cannot be opened or the policy cannot be used; nothing has changed then.
     pub fn reload(&self, config: Config) -> Result<Reload, ReloadError> {
+        let switching = Switching { shared: self.shared.clone(), engine: self.engine.clone() };
+        let by = || "reload".to_owned();
+        let _one = self.shared.changing.lock();
         let old = self.shared.settings.load_full();
         let reload = config::diff(&old.config, &config);
         let config = config::merged(&old.config, &config);
         // First what may fail and can be taken back unseen.
+        let mut filters = old.filters.clone();
+        if reload.applies("admission") {
+            filters.admission = switching.gate(&config.admission, by())?;
+        }
+        if reload.applies("freshness.rules") {
+            filters.freshness = switching.rules(&config.freshness.rules, by())?;
+        }
         self.reopen(&config)?;
         if reload.applies("policy")
             && let Err(error) = self.engine.use_policy(&config.policy, Reevaluate::default(), "reload")
@@ -59,7 +73,11 @@ impl Reloading {
         if reload.applies("deadlines.dns") {
             self.shared.resolver.set_settings(dns_settings(&config));
         }
-        self.shared.settings.store(Arc::new(Settings::new(config, &self.shared.own)));
+        if reload.applies("admission") {
+            // An engine on its way down tells nobody of hits any more.
+            let _ = self.engine.listen(filters.admission.as_ref().and_then(|gate| gate.listener()));
+        }
+        self.shared.settings.store(Arc::new(Settings::new(config, &self.shared.own, filters)));
         Ok(reload)
     }
 

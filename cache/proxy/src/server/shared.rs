@@ -10,11 +10,13 @@ use cnn_core::policy::Board;
 use cnn_core::repository::{self, Repository};
 use cnn_core::rfc9111::{Target, Unsaid};
 use moka::sync::Cache;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::{Config, Period};
+use crate::filters::Filters;
 use crate::http1::HeadLimits;
 use crate::limits::*;
 use crate::metrics::Metrics;
@@ -30,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) origin: origin::Settings,
     /// What holds where responses do not say it.
     pub(crate) unsaid: Unsaid,
+    /// Who decides what is stored and for how long it is fresh.
+    pub(crate) filters: Filters,
 }
 
 /// What workers share.
@@ -37,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) repository: Arc<Repository>,
     pub(crate) settings: ArcSwap<Settings>,
+    /// Held while the settings are changed, by a reload or a switch of filters, so that neither undoes the other.
+    pub(crate) changing: Mutex<()>,
     pub(crate) resolver: Arc<Resolver>,
     /// Our name in `Via`, `Cache-Status` and `X-Cache`.
     pub(crate) pseudonym: String,
@@ -50,7 +56,7 @@ pub(crate) struct Shared {
     hash: RandomState,
     connections: Connections,
     /// The proxy's own addresses, which no request may be sent to.
-    pub(super) own: Vec<SocketAddr>,
+    pub(crate) own: Vec<SocketAddr>,
     pub(crate) metrics: Metrics,
     /// When the server started, seconds since 1970.
     pub(super) started: u64,
@@ -137,7 +143,8 @@ impl Shared {
             connections: Connections::default(),
             metrics: Metrics::new(workers),
             started: clock.wall_ms() / 1000,
-            settings: ArcSwap::from_pointee(Settings::new(config, &own)),
+            settings: ArcSwap::from_pointee(Settings::new(config, &own, Filters::default())),
+            changing: Mutex::default(),
             own,
         }
     }
@@ -145,7 +152,7 @@ impl Shared {
 
 impl Settings {
     /// The settings a configuration means; `own` are the addresses the proxy itself listens on.
-    pub(super) fn new(config: Config, own: &[SocketAddr]) -> Self {
+    pub(crate) fn new(config: Config, own: &[SocketAddr], filters: Filters) -> Self {
         let deadlines = &config.deadlines;
         let head_limits = HeadLimits {
             head_bytes_max: usize::try_from(config.limits.header_bytes.0).unwrap_or(usize::MAX),
@@ -170,7 +177,7 @@ impl Settings {
             stale_if_error: seconds(freshness.stale_if_error),
             stale_while_revalidate: seconds(freshness.stale_while_revalidate),
         };
-        Self { access: Access::new(&config, own), head_limits, origin, unsaid, config }
+        Self { access: Access::new(&config, own), head_limits, origin, unsaid, filters, config }
     }
 }
 

@@ -12,6 +12,7 @@ use super::Phase;
 use super::shared::Shared;
 use crate::admin::{Counted, Live};
 use crate::engine::Engine;
+use crate::filters::Switching;
 use crate::log::AccessLog;
 use crate::metrics::{Gauges, Metrics, Probe, Times};
 
@@ -30,6 +31,8 @@ impl Probe for Scrape {
         let evictions = [("policy", counts.policy_victims), ("fallback", counts.fallback_victims)];
         let status = self.engine.status().ok();
         let policy = status.as_ref().map_or("", |status| &status.policy.name);
+        let filters = self.shared.settings.load().filters.clone();
+        let (admission, freshness) = (filters.admission_asked(), filters.freshness_asked());
         self.shared.metrics.render(&Gauges {
             documents: usage.documents,
             stored_bytes: usage.used,
@@ -38,6 +41,8 @@ impl Probe for Scrape {
             dns: self.shared.resolver.counts(),
             evictions: &evictions,
             policy,
+            admission: &admission,
+            freshness: &freshness,
             // The first token is that of the policy at the start.
             switches: status.as_ref().map_or(0, |status| status.token.saturating_sub(1)),
             pending: status.as_ref().map_or(0, |status| status.pending as u64),
@@ -72,6 +77,7 @@ pub(super) fn live(shared: &Arc<Shared>, engine: &Engine, listening: &[SocketAdd
     let counting = shared.clone();
     Live {
         engine: engine.clone(),
+        switching: Switching { shared: shared.clone(), engine: engine.clone() },
         repository: shared.repository.clone(),
         not_stored: shared.not_stored.clone(),
         clock: shared.clock,
