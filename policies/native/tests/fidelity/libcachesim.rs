@@ -1,10 +1,15 @@
-//! What is compared with libCacheSim, and under which rules: one line for each of its policies that is also one of ours.
-//! Where the two differ on purpose, the rule says how; a difference that no rule explains is a bug.
+//! What is compared with libCacheSim: one line for each of its policies that is also one of ours, with what makes the two
+//! agree. A difference that none of it explains is a bug.
 
 use cnn_core::policy::{Direct, Document, Event, Prepared};
 use cnn_core::time::Tick;
 
 use crate::traces::{Object, Reference, Trace};
+use crate::variants::{
+    self, CLOCK_ADDED, CLOCK_AHEAD, DEEP_STACK, FILLS_PROTECTED, GHOSTS_FIRST, HEAP_TIES, HITS_DEMOTE,
+    HITS_EVICT, LARGE_COUNTERS, MAIN_BOUNDED, Make, Named, PARTS_EVICT, Rules, SIZES_FOLLOW, STEPS_OF_ONE,
+    Setting, TARGET_FIRST, THEIR_DRAWS, USES_OF_MAIN, WINNER_TAKES_ROOM,
+};
 
 /// When room is made for an object that is not there.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,15 +20,18 @@ pub(crate) enum Room {
     After,
 }
 
-/// How near two miss ratios must be.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Agreement {
-    /// All digits printed.
-    Exact,
-    /// So many points, a hundredth of all requests each.
-    Points(f64),
-    /// All digits when the capacity can be divided by this, so many points otherwise.
-    ExactIfDivisible(u64, f64),
+/// What makes the two agree.
+#[derive(Clone, Copy)]
+pub(crate) enum Because {
+    /// They are the same: all digits printed.
+    Equal,
+    /// These rules of theirs: the variant misses as they do with them, and as we do without.
+    Rules(Make, &'static [Named]),
+    /// The same, and their random numbers: the variant misses as a run of theirs does, and ours, with other numbers, lies
+    /// where their runs lie.
+    Draws(Make, &'static [Named]),
+    /// Random numbers that cannot be told: half a point.
+    Near,
 }
 
 /// A policy of libCacheSim and what it is compared with.
@@ -32,74 +40,77 @@ pub(crate) struct Rule {
     pub(crate) theirs: &'static str,
     /// Our policy with its parameters.
     pub(crate) ours: &'static str,
-    /// With every size 1.
-    pub(crate) objects: Agreement,
-    /// With sizes.
-    pub(crate) bytes: Agreement,
+    pub(crate) because: Because,
+    /// Whether the comparison with sizes makes sense too.
+    pub(crate) has_bytes: bool,
     /// The largest object their cache of this capacity admits.
     pub(crate) admits: fn(u64) -> u64,
     /// When their cache makes room.
     pub(crate) room: Room,
-    /// What they do otherwise than the paper or than us, in a line; empty when nothing.
-    pub(crate) differs: &'static str,
+    /// What the driver does as they do, in a line; empty when nothing.
+    pub(crate) also: &'static str,
 }
 
 /// With every size 1 the time is the number of the request, as theirs is.
-const fn rule(theirs: &'static str, ours: &'static str, objects: Agreement, bytes: Agreement) -> Rule {
-    Rule { theirs, ours, objects, bytes, admits: |capacity| capacity, room: Room::Before, differs: "" }
+const fn rule(theirs: &'static str, ours: &'static str, because: Because) -> Rule {
+    Rule { theirs, ours, because, has_bytes: true, admits: |capacity| capacity, room: Room::Before, also: "" }
 }
-
-const HALF: Agreement = Agreement::Points(0.5);
 
 /// The rules, in the order of the table.
 pub(crate) const RULES: &[Rule] = &[
-    rule("LRU", "lru", Agreement::Exact, Agreement::Exact),
-    rule("FIFO", "fifo", Agreement::Exact, Agreement::Exact),
-    rule("Clock", "clock", Agreement::Exact, Agreement::Exact),
-    rule("Sieve", "sieve", Agreement::Exact, Agreement::Exact),
+    rule("LRU", "lru", Because::Equal),
+    rule("FIFO", "fifo", Because::Equal),
+    rule("LFU", "lfu", Because::Equal),
+    rule("Clock", "clock", Because::Equal),
+    rule("Sieve", "sieve", Because::Equal),
     Rule {
         admits: |capacity| (capacity / 10).saturating_sub(1),
-        differs: "refuses objects as large as its small queue",
-        ..rule("S3FIFO", "s3-fifo", Agreement::Exact, Agreement::Exact)
+        also: "objects as large as its small queue are refused",
+        ..rule("S3FIFO", "s3-fifo", Because::Equal)
     },
     Rule {
         admits: |capacity| capacity / 4,
-        differs: "refuses objects larger than a segment; when a capacity cannot be divided by four, or in bytes, a hit \
-                  that pushes others down evicts what the lowest segment cannot hold (here only the host evicts)",
-        ..rule("SLRU", "slru", Agreement::ExactIfDivisible(4, 0.5), Agreement::Points(1.5))
+        also: "objects larger than a segment are refused",
+        ..rule("SLRU", "slru", Because::Rules(variants::slru, &[HITS_EVICT]))
     },
     Rule {
         admits: |capacity| capacity / 4,
-        differs: "refuses objects larger than its queue of newcomers; in bytes its main queue never has more than three \
-                  quarters, and evicts although there is room",
-        ..rule("TwoQ", "2q", Agreement::Exact, HALF)
+        also: "objects larger than its queue of newcomers are refused",
+        ..rule("TwoQ", "2q", Because::Rules(variants::two_q, &[MAIN_BOUNDED]))
     },
-    Rule {
-        differs: "moves the target before the eviction a ghost causes, and by whole steps (here after it: a victim is \
-                  named before it is known for whom); in bytes by a byte or so for each ghost (here by its size)",
-        ..rule("ARC", "arc", HALF, Agreement::Points(2.0))
-    },
+    rule("ARC", "arc", Because::Rules(variants::arc, &[TARGET_FIRST, GHOSTS_FIRST, STEPS_OF_ONE])),
     Rule {
         admits: |capacity| (capacity / 100).max(1),
-        differs: "refuses new objects larger than its HIR part; when a HIR object outside the stack is hit, turns a LIR \
-                  object into HIR, which the paper does not, and may evict on that hit",
-        ..rule("LIRS", "lirs", HALF, HALF)
+        also: "new objects larger than its HIR part are refused",
+        ..rule("LIRS", "lirs", Because::Rules(variants::lirs, &[HITS_DEMOTE, PARTS_EVICT, DEEP_STACK]))
     },
     Rule {
         admits: |capacity| capacity / 100,
-        differs: "refuses objects larger than its window; while it fills, newcomers become protected; counts uses in the \
-                  main part only, and candidates again when they are compared, in unbounded counters halved after \
-                  32 uses per object or byte (here as in the papers: every use, four bits, 10 per object)",
-        ..rule("WTinyLFU", "w-tinylfu(adapt=0)", Agreement::Points(5.0), Agreement::Points(5.0))
+        also: "objects larger than its window are refused",
+        ..rule(
+            "WTinyLFU",
+            "w-tinylfu(adapt=0)",
+            Because::Rules(
+                variants::w_tinylfu,
+                &[LARGE_COUNTERS, USES_OF_MAIN, FILLS_PROTECTED, WINNER_TAKES_ROOM, HITS_EVICT],
+            ),
+        )
     },
-    Rule { differs: "samples from another seed in each run", ..rule("Hyperbolic", "hyperbolic", HALF, HALF) },
+    rule("Hyperbolic", "hyperbolic", Because::Near),
+    rule("LHD", "lhd", Because::Draws(variants::lhd, &[THEIR_DRAWS, SIZES_FOLLOW])),
     Rule {
-        differs: "looks at eight until it has learnt fifty times; samples from another seed in each run: its own runs lie \
-                  up to six points apart with caches of a dozen objects, two on logs of a thousand requests, and 1.5 on P6",
-        ..rule("LHD", "lhd(sample=8)", Agreement::Points(3.0), Agreement::Points(1.5))
+        room: Room::After,
+        also: "a newcomer is in before room is made, and may be its own victim",
+        ..rule("GDSF", "gdsf", Because::Equal)
     },
-    Rule { room: Room::After, ..rule("GDSF", "gdsf", Agreement::Exact, Agreement::Exact) },
-    Rule { room: Room::After, ..rule("GDSF", "lfu-da", Agreement::Exact, Agreement::Points(100.0)) },
+    Rule {
+        room: Room::After,
+        has_bytes: false,
+        also: "as GDSF, which with every size 1 is LFU with aging as in the paper",
+        ..rule("GDSF", "lfu-da", Because::Equal)
+    },
+    rule("LFUDA", "lfu-da", Because::Rules(variants::lfu_da, &[CLOCK_ADDED, CLOCK_AHEAD])),
+    rule("Size", "size", Because::Rules(variants::size, &[HEAP_TIES])),
 ];
 
 /// Misses, and bytes missed.
@@ -144,6 +155,26 @@ pub(crate) fn misses(rule: &Rule, row: &Reference, trace: &Trace) -> Misses {
         used += size;
         while used > row.capacity {
             gone(cache.evict(), &mut slots, &mut used);
+        }
+    }
+    misses
+}
+
+/// The misses of a variant that follows these rules of theirs.
+pub(crate) fn variant_misses(
+    make: Make,
+    rules: &[Named],
+    rule: &Rule,
+    row: &Reference,
+    trace: &Trace,
+) -> Misses {
+    let admitted_max = (rule.admits)(row.capacity).min(row.capacity);
+    let mut variant = make(&Setting { capacity: row.capacity, admitted_max, trace, rules: Rules(rules) });
+    let mut misses = Misses::default();
+    for &(object, size) in &trace.requests {
+        if !variant(object, size) {
+            misses.count += 1;
+            misses.bytes += size;
         }
     }
     misses

@@ -19,6 +19,8 @@ pub(crate) struct Trace {
     pub(crate) requests: Vec<(Object, u64)>,
     /// Objects there are.
     pub(crate) objects: usize,
+    /// By object: what the trace calls it.
+    pub(crate) ids: Vec<u64>,
 }
 
 impl Trace {
@@ -28,8 +30,16 @@ impl Trace {
             let next = numbers.len() as Object;
             *numbers.entry(id).or_insert(next)
         };
-        let requests = requests.map(|(id, size)| (number(id), size)).collect();
-        Self { requests, objects: numbers.len() }
+        let mut ids = Vec::new();
+        let requests = requests.map(|(id, size)| {
+            let object = number(id);
+            if object as usize == ids.len() {
+                ids.push(id);
+            }
+            (object, size)
+        });
+        let requests = requests.collect();
+        Self { requests, objects: numbers.len(), ids }
     }
 
     /// The same requests with every size 1, so that the capacity counts objects.
@@ -37,6 +47,7 @@ impl Trace {
         Self {
             requests: self.requests.iter().map(|&(object, _)| (object, 1)).collect(),
             objects: self.objects,
+            ids: self.ids.clone(),
         }
     }
 
@@ -162,8 +173,9 @@ fn lirs(bytes: &[u8]) -> Trace {
     Trace::new(text.lines().filter_map(|line| line.trim().parse().ok()).map(|block| (block, 1)))
 }
 
-/// Keys of so many bytes, most significant first.
+/// Keys of so many bytes with a sign, most significant first.
 fn big_endian(bytes: &[u8], width: usize) -> Trace {
-    let key = |bytes: &[u8]| bytes.iter().fold(0, |key, &byte| key << 8 | u64::from(byte));
+    let sign = |bytes: &[u8]| if bytes[0] < 0x80 { 0 } else { u64::MAX };
+    let key = |bytes: &[u8]| bytes.iter().fold(sign(bytes), |key, &byte| key << 8 | u64::from(byte));
     Trace::new(bytes.chunks_exact(width).map(|bytes| (key(bytes), 1)))
 }
