@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
-const FILES: &[&str] = &["list", "ghosts", "greedy_dual", "gdsf", "sieve", "s3_fifo", "queues"];
+const FILES: &[&str] = &["list", "ghosts", "greedy_dual", "gdsf", "sieve", "s3_fifo", "queues", "sketch", "lhd"];
 
 fn main() {
     let out = env::var_os("OUT_DIR").expect("cargo sets it");

@@ -26,6 +26,7 @@ const TWINS: &[(&str, &str)] = &[
     ("sieve", "sieve"),
     ("s3-fifo", "s3-fifo"),
     ("gdsf", "gdsf"),
+    ("lhd", "lhd"),
     ("c-lru", "lru"),
     ("as-lfu-da", "lfu-da"),
     ("wat-gds", "gds"),

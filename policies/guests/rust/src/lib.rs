@@ -20,7 +20,7 @@ macro_rules! shared {
     )*};
 }
 
-shared!(list, ghosts, queues, greedy_dual, gdsf, sieve, s3_fifo);
+shared!(list, ghosts, queues, sketch, greedy_dual, gdsf, sieve, s3_fifo, lhd);
 
 /// The manifest as a custom section.
 macro_rules! manifest {
@@ -54,7 +54,13 @@ mod chosen {
     pub(crate) use crate::gdsf::FACTORY;
 }
 
-#[cfg(any(feature = "sieve", feature = "s3-fifo"))]
+#[cfg(feature = "lhd")]
+mod chosen {
+    manifest!("lhd");
+    pub(crate) use crate::lhd::FACTORY;
+}
+
+#[cfg(any(feature = "sieve", feature = "s3-fifo", feature = "lhd"))]
 mod hooks;
 #[cfg(feature = "gdsf")]
 mod key;
