@@ -8,7 +8,9 @@ use std::path::Path;
 use cnn_core::policy::Settings;
 
 use crate::limits::MODULE_BYTES_MAX;
-use crate::{Built, Digest, Host, InstantiateError, ModuleManifest, Script, SourceError, Wasm, verify};
+use crate::{
+    Built, Digest, Execution, Host, InstantiateError, ModuleManifest, Script, SourceError, Wasm, verify,
+};
 
 /// A module made ready.
 #[derive(Clone)]
@@ -63,6 +65,16 @@ impl Code {
     }
 }
 
+impl Code {
+    /// How it is run, if it is a script.
+    pub fn execution(&self) -> Option<Execution> {
+        match self {
+            Self::Wasm(_) => None,
+            Self::Script(script) => Some(script.execution()),
+        }
+    }
+}
+
 const WASM: &str = "wasm";
 const SCRIPT: &str = "rhai";
 
@@ -74,7 +86,10 @@ impl Host {
     pub fn code(&self, path: &Path) -> Result<Code, SourceError> {
         match path.extension().and_then(|ending| ending.to_str()) {
             Some(WASM) => self.open(path).map(|wasm| Code::Wasm(Box::new(wasm))),
-            Some(SCRIPT) => open_script(path).map(|script| Code::Script(Box::new(script))),
+            Some(SCRIPT) => {
+                let script = open_script(path)?.compiled_by(self.scripts().clone());
+                Ok(Code::Script(Box::new(script)))
+            }
             _ => Err(SourceError::Ending(path.to_owned())),
         }
     }

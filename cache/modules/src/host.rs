@@ -13,11 +13,13 @@ use thiserror::Error;
 use wasmtime::{InstancePre, Linker, Module};
 
 use crate::limits::COMPILED_BYTES_MAX;
+use crate::script::Compiler;
 use crate::wasm::guest::{Guest, Held, InstantiateError, Prepare};
 use crate::wasm::{self, Engines, Hooks, Key, Publisher, Score, Watcher};
 use crate::{CodeCache, Digest, Health, Replacing, Role, Verified};
 
-/// How calls of modules are bounded.
+/// How calls of modules are bounded, and when scripts are compiled: by time and beside the calls, or by count and before
+/// the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metering {
     /// By time: for a proxy.
@@ -55,6 +57,7 @@ pub struct Host {
     code: Option<CodeCache>,
     /// Held while compiling, so that one module is compiled at a time.
     compiling: Mutex<()>,
+    scripts: Compiler,
 }
 
 /// A compiled module.
@@ -96,7 +99,22 @@ impl Host {
             .weigher(|_, compiled: &Compiled| compiled.bytes)
             .build();
         let fingerprint = engines.fingerprint();
-        Ok(Self { engines: Arc::new(engines), fingerprint, compiled, code, compiling: Mutex::new(()) })
+        let scripts = match metering {
+            Metering::Deadline => Compiler::behind(),
+            Metering::Fuel | Metering::Traced => Compiler::Now,
+        };
+        let (engines, compiling) = (Arc::new(engines), Mutex::new(()));
+        Ok(Self { engines, fingerprint, compiled, code, compiling, scripts })
+    }
+
+    /// The same host, but its scripts stay interpreted: to compare the two.
+    pub fn interpreting(self) -> Self {
+        Self { scripts: Compiler::Never, ..self }
+    }
+
+    /// Who compiles the scripts of this host.
+    pub(crate) const fn scripts(&self) -> &Compiler {
+        &self.scripts
     }
 
     /// Makes a module ready: from memory, from disk, or by compiling it.

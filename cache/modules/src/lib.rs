@@ -6,9 +6,9 @@
 //!                     no: why      bounded: moka in memory, own directory    limited: memory, tables, stack, time
 //! ```
 //!
-//! The only crate that knows wasmtime and rhai. It has no thread but the ticker that ends calls which take too long, and it
-//! decides nothing about when a policy is used: that is the engine's and the proxy's. What a guest must look like is
-//! said in `policies/abi`.
+//! The only crate that knows wasmtime and rhai. It has no threads but the ticker that ends calls which take too long and the
+//! one that compiles scripts beside them, and it decides nothing about when a policy is used: that is the engine's and the
+//! proxy's. What a guest must look like is said in `policies/abi`.
 
 pub mod limits;
 
@@ -38,7 +38,7 @@ pub use library::{Instance, Instances, Library, LibraryError, Loaded, Loading};
 pub use manifest::{EventTime, ManifestError, ModuleManifest, Replacing, Role};
 pub use monitors::BuiltMonitor;
 pub use reproducer::{Frame, ReproduceError, Reproducer, Reproducers, Reproduction, Subject};
-pub use script::{Script, ScriptError};
+pub use script::{Execution, Script, ScriptError};
 pub use sources::{Source, SourceError, is_file};
 pub use trial::Trial;
 pub use wasm::cache::{CacheError, CodeCache};

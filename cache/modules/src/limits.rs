@@ -108,6 +108,19 @@ pub const SCRIPT_ARRAY_MAX: usize = 1024;
 /// Most variables of a script.
 pub const SCRIPT_VARIABLES_MAX: usize = 64;
 
+/// Statements and expressions of a script that is compiled, its functions put in the place of their calls: a millisecond
+/// or so, and less than the interpreter's steps for one value.
+pub const SCRIPT_COMPILED_STEPS_MAX: usize = 2_000;
+
+/// Depth of a script that is compiled, its functions put in the place of their calls.
+pub const SCRIPT_COMPILED_DEPTH_MAX: usize = 200;
+
+/// Functions within each other in a script that is compiled: fewer than may be open in one that is interpreted.
+pub const SCRIPT_COMPILED_CALLS_MAX: usize = 16;
+
+/// Tests of strings in a script that is compiled: a bit each, and one that says that they are known.
+pub const SCRIPT_PREDICATES_MAX: usize = 63;
+
 /// Documents a script is tried on before it is taken: class, bytes, uses.
 pub(crate) const TRIALS: [(Mime, u64, u32); 7] = [
     (Mime::Other, 0, 0),

@@ -10,14 +10,21 @@
 //! by what the script reads: one that reads an age, an idle time, freshness left or the time is never valid for long.
 //! `scripts/README.md` is the page for authors.
 //!
+//! A score decides interpreted from the first moment, and as machine code as soon as that is made, unless it has something
+//! that is not compiled ([`Execution`] says which).
+//!
 //! A script has no files, no clock of its own, no random source and no other script; its loops, its depth, its strings
 //! and its arrays are bounded. What it does wrong costs that one decision.
 
+mod compiler;
 mod document;
 mod engine;
 mod error;
+mod execution;
+mod machine;
 mod monitor;
 mod policy;
+mod program;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,12 +34,15 @@ use cnn_core::policy::{Document, Kind, Replacement};
 use cnn_core::time::Tick;
 use rhai::{AST, ASTNode, Expr, Position};
 
+pub(crate) use self::compiler::Compiler;
 pub use self::error::ScriptError;
+pub use self::execution::Execution;
 pub(crate) use self::policy::Scripted;
 
 use self::document::{Clock, DRIFTS, Doc, FIELDS};
 use self::error::Source;
 use self::monitor::Watcher;
+use self::program::Program;
 use crate::limits::{SCRIPT_BYTES_MAX, TRIALS};
 use crate::manifest::{ManifestError, ModuleManifest, Role, script_role};
 use crate::wasm::guest::InstantiateError;
@@ -45,6 +55,7 @@ pub struct Script {
     digest: Digest,
     manifest: ModuleManifest,
     body: Body,
+    compiler: Compiler,
 }
 
 /// What a script is, by what it decides.
@@ -52,24 +63,6 @@ pub struct Script {
 enum Body {
     Policy(Arc<Program>),
     Monitor(Arc<monitor::Program>),
-}
-
-/// What is run.
-#[derive(Debug)]
-struct Program {
-    ast: AST,
-    entry: Entry,
-}
-
-/// Where the value comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Entry {
-    /// The last expression.
-    Body,
-    /// `fn score(doc)`
-    OfDocument,
-    /// `fn score(doc, clock)`
-    OfDocumentAndClock,
 }
 
 impl Script {
@@ -95,10 +88,9 @@ impl Script {
         }
         let ast = engine::compile(text)
             .map_err(|error| source.error(error.position(), error.err_type().to_string()))?;
-        let entry = entry(&ast);
         let kind = kind(&ast, &source)?;
         let manifest = source.manifest(Some(kind))?;
-        let program = Program { ast, entry };
+        let program = Program::new(ast);
         for trial in TRIALS {
             let tried = engine::value(&program, &document::trial(trial));
             tried.map_err(|fault| source.error(fault.position, fault.message))?;
@@ -108,7 +100,22 @@ impl Script {
 
     fn of(source: &Source<'_>, manifest: ModuleManifest, body: Body) -> Self {
         let digest = Digest::of(source.text.as_bytes());
-        Self { text: source.text.into(), digest, manifest, body }
+        Self { text: source.text.into(), digest, manifest, body, compiler: Compiler::Now }
+    }
+
+    /// The same, compiled by another.
+    pub(crate) fn compiled_by(self, compiler: Compiler) -> Self {
+        Self { compiler, ..self }
+    }
+
+    /// How it is run. Asking has it compiled, so that there is an answer in the end.
+    pub fn execution(&self) -> Execution {
+        match &self.body {
+            Body::Policy(program) => self.compiler.execution(program),
+            Body::Monitor(_) => {
+                Execution::Interpreted { why: "only scores are compiled".to_owned(), place: None }
+            }
+        }
     }
 
     /// What it says of itself.
@@ -151,6 +158,7 @@ impl Script {
         let (Some(manifest), Body::Policy(program)) = (self.manifest.policy(), &self.body) else {
             return Err(InstantiateError::OtherRole { role, expected: Role::Replacement });
         };
+        self.compiler.compile(program);
         let health = Arc::new(Health::default());
         let scripted = Scripted::new(Arc::clone(program), Arc::clone(&health));
         let replacement = match manifest.kind {
@@ -188,15 +196,6 @@ fn line_of(error: &ManifestError) -> Position {
     match error {
         ManifestError::Line { line, .. } => Position::new(u16::try_from(*line).unwrap_or(u16::MAX), 1),
         _ => Position::NONE,
-    }
-}
-
-fn entry(ast: &AST) -> Entry {
-    let has = |count| ast.iter_functions().any(|it| it.name == "score" && it.params.len() == count);
-    match (has(1), has(2)) {
-        (true, _) => Entry::OfDocument,
-        (false, true) => Entry::OfDocumentAndClock,
-        (false, false) => Entry::Body,
     }
 }
 

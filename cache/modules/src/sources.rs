@@ -11,7 +11,9 @@ use cnn_core::policy::{Choice, Manifest, PrepareError, Prepared, Settings, Spec,
 use thiserror::Error;
 
 use crate::library::Instances;
-use crate::{Code, Digest, Health, Host, InstantiateError, LoadError, Rejected, Role, ScriptError, Subject};
+use crate::{
+    Code, Digest, Execution, Health, Host, InstantiateError, LoadError, Rejected, Role, ScriptError, Subject,
+};
 
 /// Why there is no policy of this spec.
 #[derive(Debug, Error)]
@@ -165,6 +167,14 @@ impl Source {
         match &self.form {
             Form::Native(_) => None,
             Form::Module(code, _) => Some(code.digest()),
+        }
+    }
+
+    /// How it is run, if it is a script.
+    pub fn execution(&self) -> Option<Execution> {
+        match &self.form {
+            Form::Native(_) => None,
+            Form::Module(code, _) => code.execution(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, ParseError, Position, Scope};
 
 use super::document::{self, Doc};
-use super::{Entry, Program};
+use super::program::{Entry, Program};
 use crate::limits::{
     SCRIPT_ARRAY_MAX, SCRIPT_CALLS_MAX, SCRIPT_DEPTH_MAX, SCRIPT_OPERATIONS_MAX, SCRIPT_STRING_MAX,
     SCRIPT_VARIABLES_MAX,

@@ -33,6 +33,11 @@ impl Scripted {
         }
         self.health.called();
         let doc = Doc { columns, clock: Clock { now: context.now, aging: self.aging } };
+        // Where the machine code has no value to be used, the interpreter says what is wrong.
+        let compiled = self.program.machine().and_then(|machine| machine.value(&doc));
+        if let Some(value) = compiled.filter(|value| value.is_finite()) {
+            return Some(value);
+        }
         let fault = match engine::value(&self.program, &doc) {
             Ok(value) if value.is_finite() => return Some(value),
             Ok(value) => Fault::not_finite("", value),

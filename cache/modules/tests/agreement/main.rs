@@ -40,6 +40,10 @@ const SCRIPTS: &[&str] = &["size", "gds", "gds-packets", "gdsf", "lfu-da"];
 
 static MODULES: LazyLock<Host> = LazyLock::new(|| Host::new(Metering::Fuel, None).unwrap());
 
+/// The same, but scripts stay interpreted.
+static INTERPRETING: LazyLock<Host> =
+    LazyLock::new(|| Host::new(Metering::Fuel, None).unwrap().interpreting());
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/guests/wasm")
 }
@@ -52,18 +56,23 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/replacement")
 }
 
-fn script(name: &str) -> Source {
-    MODULES.source(&scripts().join(format!("{name}.rhai")).to_string_lossy()).unwrap()
+fn script(host: &Host, name: &str) -> Source {
+    host.source(&scripts().join(format!("{name}.rhai")).to_string_lossy()).unwrap()
 }
 
 fn prepare(source: &Source, capacity: u64, slots_max: usize) -> Prepared {
     source.prepare(capacity, slots_max).unwrap().0
 }
 
-/// Every module and script that has a twin, with its name.
+/// Every module and script that has a twin, with its name; scripts are compiled.
 fn pairs() -> Vec<(Source, &'static str)> {
     let guests = TWINS.iter().map(|&(name, twin)| (guest(name), twin));
-    guests.chain(SCRIPTS.iter().map(|&name| (script(name), name))).collect()
+    guests.chain(SCRIPTS.iter().map(|&name| (script(&MODULES, name), name))).collect()
+}
+
+/// The scripts again, interpreted.
+fn interpreted() -> Vec<(Source, &'static str)> {
+    SCRIPTS.iter().map(|&name| (script(&INTERPRETING, name), name)).collect()
 }
 
 /// Plays one trace against both.
@@ -98,6 +107,18 @@ fn every_decision_of_a_guest_is_that_of_its_twin() {
             for capacity in [500, 20_000, 200_000] {
                 check(&source, twin, capacity, &sized, seed);
             }
+        }
+    }
+}
+
+#[test]
+fn every_decision_of_a_script_is_that_of_its_twin_while_it_is_interpreted() {
+    let trace = Trace::synthetic(4, 8_000);
+    for (source, twin) in interpreted() {
+        let execution = source.execution().unwrap();
+        assert_eq!(execution.as_str(), "interpreted", "{twin}: {execution}");
+        for capacity in [500, 20_000] {
+            check(&source, twin, capacity, &trace, 4);
         }
     }
 }
@@ -236,6 +257,12 @@ fn every_script_is_right_and_on_the_page_of_scripts() {
         let path = entry.unwrap().path();
         let script = cnn_modules::open_script(&path).unwrap_or_else(|error| panic!("{error}"));
         let said = script.manifest();
+        let execution = script.execution();
+        assert!(
+            matches!(execution, cnn_modules::Execution::Compiled { .. }),
+            "{}: {execution}",
+            path.display()
+        );
         let row = format!("| `replacement/{}.rhai` | {} |\n", said.name, said.summary);
         assert!(page.contains(&row) && !said.paper.is_empty(), "the page should have {row}");
         count += 1;
