@@ -4,13 +4,14 @@
 //! `cargo bench -p cnn-replay --bench parse [-- --mib N] [--rounds N]`
 //!
 //! The files are made up by the seeded generator, N MiB each, and lie in a temporary folder; the best of the rounds is
-//! shown, as what disturbs a reading only ever slows it down.
+//! shown, in the processor's time, as what disturbs a reading only ever slows it down.
 
-#![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on stops")]
 
+#[path = "common/clock.rs"]
+mod clock;
+
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use cnn_replay::file::read_all;
 use cnn_replay::generate::{Generator, Recipe};
@@ -18,6 +19,8 @@ use cnn_replay::output::Output;
 use cnn_replay::report::table::Table;
 use cnn_replay::writer::Target;
 use cnn_replay::{PrepareOptions, ReadOptions, prepare};
+
+use self::clock::Clock;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -123,34 +126,34 @@ fn make(path: &Path, what: Made, bytes: u64) {
 /// A line of the table.
 fn measure(path: &Path, rounds: u64) -> Vec<String> {
     let paths: Vec<PathBuf> = vec![path.to_owned()];
-    let (mut reading, mut preparing) = (Duration::MAX, Duration::MAX);
+    let (mut reading, mut preparing) = (f64::MAX, f64::MAX);
     let (mut lines, mut documents, mut checksum) = (0, 0, 0_u64);
     for _ in 0..rounds {
-        let begin = Instant::now();
+        let clock = Clock::start();
         let add = &mut |record: &cnn_replay::Record<'_>, _: &_| {
             checksum = checksum.wrapping_add(record.size.unwrap_or(0));
             Ok(())
         };
         let reports = read_all(&paths, &ReadOptions::default(), &mut |_| {}, add).unwrap();
-        reading = reading.min(begin.elapsed());
+        reading = reading.min(clock.secs());
         lines = reports[0].damage.lines;
         assert_eq!(reports[0].damage.damaged, 0);
 
-        let begin = Instant::now();
+        let clock = Clock::start();
         let prepared = prepare(&paths, &PrepareOptions::default(), &mut |_| {}).unwrap();
-        preparing = preparing.min(begin.elapsed());
+        preparing = preparing.min(clock.secs());
         documents = prepared.trace.objects().len();
     }
     assert!(checksum > 0, "what is read has sizes");
     let mib = unpacked(path) as f64 / f64::from(1 << 20);
-    let per_line = |time: Duration| format!("{:.0}", time.as_secs_f64() * 1e9 / lines as f64);
+    let per_line = |secs: f64| format!("{:.0}", secs * 1e9 / lines as f64);
     vec![
         path.file_name().unwrap().to_string_lossy().into_owned(),
         format!("{mib:.0}"),
         format!("{:.2}", lines as f64 / 1e6),
-        format!("{:.0}", mib / reading.as_secs_f64()),
+        format!("{:.0}", mib / reading),
         per_line(reading),
-        format!("{:.0}", mib / preparing.as_secs_f64()),
+        format!("{:.0}", mib / preparing),
         per_line(preparing),
         documents.to_string(),
     ]

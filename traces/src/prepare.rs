@@ -13,15 +13,16 @@
 mod intern;
 
 use std::collections::HashMap;
+use std::mem::take;
 use std::path::{Path, PathBuf};
 
 use cnn_core::policy::Mime;
 
-use self::intern::{FactsTable, Keys, Origins, key};
+use self::intern::{FactsTable, Keys, Origins, key, origin};
 use crate::error::TraceError;
 use crate::file::{FileReport, Progress, ReadOptions, read_all};
 use crate::reader::{Format, SizeMeans};
-use crate::record::Record;
+use crate::record::{Name, Record};
 use crate::rules::{Ignored, RuleSet, Sent, Verdict};
 use crate::trace::{Flags, Object, Row, Trace, TraceBuilder};
 
@@ -121,6 +122,25 @@ impl Known {
     }
 }
 
+/// Requests whose objects are looked up together: what is known of them lies all over the memory, and is fetched for all of
+/// them at once instead of being waited for one by one.
+const TOGETHER: usize = 32;
+
+/// A request but for its object.
+struct Waiting {
+    key: u128,
+    /// The row it becomes; object and size are still to be found.
+    row: Row,
+    bytes: u64,
+    sent: Sent,
+    /// By how many bytes transfers of one document may differ, whatever its size.
+    slack: u64,
+    is_log: bool,
+    mime: Mime,
+    /// Bytes of its origin.
+    origin: usize,
+}
+
 /// A trace that is being made.
 pub(crate) struct Preparation {
     builder: TraceBuilder,
@@ -132,6 +152,9 @@ pub(crate) struct Preparation {
     late: HashMap<u32, u64>,
     facts: FactsTable,
     origins: Origins,
+    /// Requests whose objects are still to be looked up, and the origins of their names, one after the other.
+    waiting: Vec<Waiting>,
+    waiting_origins: Vec<u8>,
     ignored: [u64; Ignored::ALL.len()],
     /// The time of the first request, once it has come.
     began_us: Option<u64>,
@@ -152,6 +175,8 @@ impl Preparation {
             late: HashMap::new(),
             facts: FactsTable::default(),
             origins: Origins::default(),
+            waiting: Vec::with_capacity(TOGETHER),
+            waiting_origins: Vec::new(),
             ignored: [0; Ignored::ALL.len()],
             began_us: None,
             now_us: 0,
@@ -160,37 +185,80 @@ impl Preparation {
 
     pub(crate) fn take(&mut self, record: &Record<'_>, format: &Format) -> Result<(), TraceError> {
         match self.rules.judge(record) {
-            Verdict::Request { flags, sent } => self.request(record, format, flags, sent),
+            Verdict::Request { flags, sent } => {
+                self.wait(record, format, flags, sent);
+                if self.waiting.len() < TOGETHER { Ok(()) } else { self.look_up() }
+            }
             Verdict::Ignored(reason) => {
                 self.ignored[reason as usize] += 1;
-                if reason == Ignored::Invalidation
-                    && let Some(object) = self.keys.find(key(record.name))
-                {
-                    *self.keys.word(object) |= Known::INVALIDATED;
+                if reason == Ignored::Invalidation {
+                    self.look_up()?;
+                    if let Some(object) = self.keys.find(key(record.name)) {
+                        *self.keys.word(object) |= Known::INVALIDATED;
+                    }
                 }
                 Ok(())
             }
         }
     }
 
-    fn request(
-        &mut self,
-        record: &Record<'_>,
-        format: &Format,
-        flags: u32,
-        sent: Sent,
-    ) -> Result<(), TraceError> {
-        let key = key(record.name);
-        let (object, is_new) = self.keys.number(key).ok_or(TraceError::TooMany {
+    /// Keeps a request until its object is looked up.
+    fn wait(&mut self, record: &Record<'_>, format: &Format, flags: u32, sent: Sent) {
+        let origin = match record.name {
+            Name::Url(url) => origin(url),
+            Name::Number(_) => &[],
+        };
+        self.waiting_origins.extend_from_slice(origin);
+        let has_header = format.size_means == SizeMeans::SentWithHeader;
+        let elapsed_us = record.elapsed_us.map_or(Row::UNKNOWN, |elapsed| {
+            // Never the word for what is not known.
+            elapsed.min(u64::from(Row::UNKNOWN) - 1) as u32
+        });
+        let row = Row {
+            time_us: self.time(record.time_us),
+            size: 0,
+            object: 0,
+            elapsed_us,
+            facts: self.facts.number(record, &mut self.builder),
+            flags,
+        };
+        self.waiting.push(Waiting {
+            key: key(record.name),
+            row,
+            bytes: record.size.unwrap_or(1).clamp(1, Known::INVALIDATED - 1),
+            sent,
+            slack: if has_header { HEADER_SLACK_BYTES } else { 0 },
+            is_log: record.status.is_some(),
+            mime: record.mime.map_or(Mime::Other, Mime::of),
+            origin: origin.len(),
+        });
+    }
+
+    /// Makes rows of the requests that wait.
+    fn look_up(&mut self) -> Result<(), TraceError> {
+        self.keys.fetch(self.waiting.iter().map(|waiting| waiting.key));
+        let (mut waiting, origins) = (take(&mut self.waiting), take(&mut self.waiting_origins));
+        let mut origins_left = &origins[..];
+        let made = waiting.drain(..).try_for_each(|waiting| {
+            let (origin, rest) = origins_left.split_at(waiting.origin);
+            origins_left = rest;
+            self.request(waiting, origin)
+        });
+        // Their room is used again.
+        (self.waiting, self.waiting_origins) = (waiting, origins);
+        self.waiting_origins.clear();
+        made
+    }
+
+    fn request(&mut self, waiting: Waiting, origin: &[u8]) -> Result<(), TraceError> {
+        let (object, is_new) = self.keys.number(waiting.key).ok_or(TraceError::TooMany {
             path: PathBuf::from("the trace"),
             what: "objects",
             max: u32::MAX.into(),
         })?;
-        let bytes = record.size.unwrap_or(1).clamp(1, Known::INVALIDATED - 1);
+        let bytes = waiting.bytes;
         let (size, changed) = match self.sizes {
-            Sizes::Versions { tolerance } => {
-                self.version(object, bytes, (flags, sent), (record, format), tolerance)
-            }
+            Sizes::Versions { tolerance } => self.version(object, &waiting, tolerance),
             Sizes::Logged => (bytes, 0),
             Sizes::Largest => {
                 let largest = self.keys.word(object);
@@ -199,34 +267,19 @@ impl Preparation {
             }
         };
         if is_new {
-            let origin = self.origins.number(record.name, &mut self.builder);
-            let mime = record.mime.map_or(Mime::Other, Mime::of);
-            self.builder.add_object(Object { hash: (key >> 64) as u64 ^ key as u64, origin, mime }, size);
+            let origin = self.origins.number(origin, &mut self.builder);
+            let hash = (waiting.key >> 64) as u64 ^ waiting.key as u64;
+            self.builder.add_object(Object { hash, origin, mime: waiting.mime }, size);
         }
         // What is requested first has not changed since.
+        let flags = waiting.row.flags;
         let flags = if is_new { flags & !Flags::CHANGED } else { flags | changed };
-        let row = Row {
-            time_us: self.time(record.time_us),
-            size,
-            object,
-            elapsed_us: record
-                .elapsed_us
-                .map_or(Row::UNKNOWN, |elapsed| elapsed.min(u64::from(Row::UNKNOWN) - 1) as u32),
-            facts: self.facts.number(record, &mut self.builder),
-            flags,
-        };
-        self.builder.push(row).map_err(TraceError::Keep)
+        self.builder.push(Row { size, object, flags, ..waiting.row }).map_err(TraceError::Keep)
     }
 
     /// The size of an object at a request, 0 when only later requests tell, and whether it is another one.
-    fn version(
-        &mut self,
-        object: u32,
-        bytes: u64,
-        (flags, sent): (u32, Sent),
-        (record, format): (&Record<'_>, &Format),
-        tolerance: f64,
-    ) -> (u64, u32) {
+    fn version(&mut self, object: u32, waiting: &Waiting, tolerance: f64) -> (u64, u32) {
+        let Waiting { bytes, sent, slack, is_log, row: Row { flags, .. }, .. } = *waiting;
         let word = self.keys.word(object);
         let known = Known(*word);
         let size = known.size();
@@ -250,9 +303,7 @@ impl Preparation {
             }
             return (bytes, changed);
         }
-        let slack = if format.size_means == SizeMeans::SentWithHeader { HEADER_SLACK_BYTES } else { 0 };
         let allowed = ((size.max(bytes) as f64 * tolerance) as u64).max(slack);
-        let is_log = record.status.is_some();
         let is_hit = flags & Flags::LOGGED_HIT != 0;
         if said {
             *word = bytes;
@@ -280,6 +331,7 @@ impl Preparation {
     }
 
     pub(crate) fn finish(mut self, files: Vec<FileReport>) -> Result<Prepared, TraceError> {
+        self.look_up()?;
         match self.sizes {
             Sizes::Largest => {
                 let keys = &mut self.keys;

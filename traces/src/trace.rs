@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::mem::take;
 use std::sync::Mutex;
 
 use bytemuck::{Pod, Zeroable};
@@ -73,7 +74,8 @@ pub struct Object {
 
 /// The requests.
 enum Rows {
-    Memory(Vec<Row>),
+    /// Chunks of [`CHUNK_ROWS`], the last one shorter.
+    Memory(Vec<Vec<Row>>),
     /// Guards the file's position; held while a chunk is read.
     File(Mutex<File>),
 }
@@ -93,7 +95,8 @@ pub struct Trace {
     span_us: u64,
 }
 
-/// Rows read from a file at once.
+/// Rows that lie together: those read from a file at once, and in memory pieces of a quarter of a mebibyte, so that a trace
+/// that grows is never copied.
 const CHUNK_ROWS: usize = 8192;
 
 impl Trace {
@@ -158,9 +161,16 @@ impl Trace {
     /// When the temporary file cannot be read.
     pub fn for_each_chunk(&self, from: u64, mut each: impl FnMut(&[Row]) -> bool) -> io::Result<()> {
         match &self.rows {
-            Rows::Memory(rows) => {
-                let from = usize::try_from(from).unwrap_or(usize::MAX).min(rows.len());
-                let _ = rows[from..].chunks(CHUNK_ROWS).all(each);
+            Rows::Memory(chunks) => {
+                let from = usize::try_from(from).unwrap_or(usize::MAX);
+                let mut skipped = from % CHUNK_ROWS;
+                for chunk in chunks.iter().skip(from / CHUNK_ROWS) {
+                    let rows = &chunk[skipped.min(chunk.len())..];
+                    if !rows.is_empty() && !each(rows) {
+                        break;
+                    }
+                    skipped = 0;
+                }
                 Ok(())
             }
             Rows::File(file) => {
@@ -187,6 +197,8 @@ impl Trace {
 /// Puts a [`Trace`] together, row by row.
 pub struct TraceBuilder {
     name: String,
+    /// Whole chunks, and the one that is being filled.
+    chunks: Vec<Vec<Row>>,
     waiting: Vec<Row>,
     rows_in_memory_max: usize,
     file: Option<File>,
@@ -205,6 +217,7 @@ impl TraceBuilder {
     pub fn new(name: impl Into<String>, rows_in_memory_max: usize) -> Self {
         Self {
             name: name.into(),
+            chunks: Vec::new(),
             waiting: Vec::new(),
             rows_in_memory_max: rows_in_memory_max.max(CHUNK_ROWS),
             file: None,
@@ -253,8 +266,11 @@ impl TraceBuilder {
         self.bytes = self.bytes.saturating_add(row.size);
         self.span_us = row.time_us;
         self.has_logged |= row.flags & Flags::HAS_LOGGED != 0;
-        if self.waiting.len() >= self.rows_in_memory_max {
-            self.spill()?;
+        if self.waiting.len() == CHUNK_ROWS {
+            self.chunks.push(std::mem::replace(&mut self.waiting, Vec::with_capacity(CHUNK_ROWS)));
+            if self.chunks.len() * CHUNK_ROWS >= self.rows_in_memory_max {
+                self.spill()?;
+            }
         }
         Ok(())
     }
@@ -276,7 +292,8 @@ impl TraceBuilder {
         if let Some(file) = &mut self.file {
             let mut chunk = vec![Row::zeroed(); CHUNK_ROWS];
             let mut at = 0;
-            let rows_in_file = self.len - self.waiting.len() as u64;
+            let rows_in_memory = self.chunks.len() * CHUNK_ROWS + self.waiting.len();
+            let rows_in_file = self.len - rows_in_memory as u64;
             while at < rows_in_file {
                 let rows = usize::try_from(rows_in_file - at).unwrap_or(usize::MAX).min(CHUNK_ROWS);
                 let position = SeekFrom::Start(at * size_of::<Row>() as u64);
@@ -288,7 +305,7 @@ impl TraceBuilder {
                 at += rows as u64;
             }
         }
-        self.waiting.iter_mut().for_each(each);
+        self.chunks.iter_mut().flatten().chain(&mut self.waiting).for_each(each);
         Ok(())
     }
 
@@ -300,8 +317,9 @@ impl TraceBuilder {
         };
         // From here on there is a file anyway, so memory is better used for something else.
         self.rows_in_memory_max = CHUNK_ROWS;
-        file.write_all(bytemuck::cast_slice(&self.waiting))?;
-        self.waiting = Vec::with_capacity(CHUNK_ROWS);
+        for chunk in self.chunks.drain(..).chain([take(&mut self.waiting)]) {
+            file.write_all(bytemuck::cast_slice(&chunk))?;
+        }
         Ok(())
     }
 
@@ -315,7 +333,11 @@ impl TraceBuilder {
         }
         let rows = match self.file {
             Some(file) => Rows::File(Mutex::new(file)),
-            None => Rows::Memory(self.waiting),
+            None => {
+                self.waiting.shrink_to_fit();
+                self.chunks.push(self.waiting);
+                Rows::Memory(self.chunks)
+            }
         };
         Ok(Trace {
             name: self.name,

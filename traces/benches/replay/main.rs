@@ -14,8 +14,10 @@
 //! its own. libCacheSim reads the file, mapped into memory, in every run; its time has both. Times are of the processor, of
 //! the one thread that replays: what else runs on the machine takes caches from it, but not its turn.
 
-#![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on stops")]
+
+#[path = "../common/clock.rs"]
+mod clock;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -23,12 +25,13 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use cnn_core::policy::Mime;
 use cnn_modules::{Host, Metering};
 use cnn_replay::replay::{Faults, Instance, Options, Policy, Size, Unit, run};
 use cnn_replay::{Facts, Object, Row, Trace, TraceBuilder};
+
+use self::clock::Clock;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -170,31 +173,6 @@ fn theirs(python: &str, file: &Path, class: &str, size: u64) -> Result<Measured,
         [secs, miss_ratio] => Ok(Measured { secs, miss_ratio }),
         _ => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
     }
-}
-
-/// Seconds of this thread's processor time; of the wall clock where the system does not tell.
-struct Clock {
-    wall: Instant,
-    processor_ns: Option<u64>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self { wall: Instant::now(), processor_ns: processor_ns() }
-    }
-
-    fn secs(&self) -> f64 {
-        match (self.processor_ns, processor_ns()) {
-            (Some(begin), Some(end)) => (end - begin) as f64 / 1e9,
-            _ => self.wall.elapsed().as_secs_f64(),
-        }
-    }
-}
-
-/// What Linux says that this thread has run.
-fn processor_ns() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split(' ').next()?.parse().ok()
 }
 
 fn millions(requests: u64, secs: f64) -> f64 {

@@ -46,7 +46,7 @@ fn ratio_chart(report: &Report, curves: &[&Curve], unit: Unit, title: &str, of: 
     let chart = Chart {
         title: title.to_owned(),
         x: (label, Scale::log(kind, points().map(|point| point.size as f64))),
-        y: ("misses", Scale::linear(Kind::Share, points().map(of))),
+        y: ("misses", Scale::between(Kind::Share, points().map(of))),
         series: series.collect(),
         marks: Vec::new(),
     };
