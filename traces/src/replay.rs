@@ -25,6 +25,7 @@ mod parallel;
 mod policy;
 mod run;
 mod schedule;
+mod shadow;
 mod sweep;
 #[cfg(test)]
 mod testing;
@@ -48,5 +49,6 @@ pub use parallel::in_order;
 pub use policy::{Ailing, Health, Instance, Policy};
 pub use run::{Options, observed, run};
 pub use schedule::{At, BadSwitch, Planned, Schedule};
+pub use shadow::{Estimate, Shadows};
 pub use sweep::{Carry, Effect, Sweep, Way, sweep};
 pub use timeline::Timeline;

@@ -238,7 +238,7 @@ fn part_of(trace: &Trace, is_chosen: impl Fn(u64) -> bool) -> Result<Trace, RunE
 }
 
 /// Spreads a hash over all bits once more (the finaliser of SplitMix64): a trace may bring numbers for hashes.
-const fn place(hash: u64) -> u64 {
+pub(super) const fn place(hash: u64) -> u64 {
     let z = hash.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
