@@ -88,7 +88,7 @@ impl Declared {
         if labels.len() > MONITOR_LABELS_MAX || !labels.iter().all(|label| is_name(label)) {
             return Err("at most 3 labels of lower case letters, digits and _, beginning with a letter");
         }
-        if labels.iter().any(|label| is_twice(&label) || is_ours(&label)) {
+        if labels.iter().any(|label| is_twice(label) || is_ours(label)) {
             return Err("every label once, and none called monitor or le");
         }
         let shape = match shape {
