@@ -7,7 +7,7 @@ use std::path::Path;
 
 use cnn_core::policy::Settings;
 
-use crate::limits::MODULE_BYTES_MAX;
+use crate::limits::{MODULE_BYTES_MAX, TEXT_CHARS_MAX};
 use crate::{
     Built, Digest, Execution, Host, InstantiateError, ModuleManifest, Script, SourceError, Wasm, verify,
 };
@@ -35,6 +35,28 @@ impl Code {
         match self {
             Self::Wasm(wasm) => wasm.verified().digest(),
             Self::Script(script) => script.digest(),
+        }
+    }
+
+    /// Its file, as it was read.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Wasm(wasm) => wasm.verified().bytes(),
+            Self::Script(script) => script.text().as_bytes(),
+        }
+    }
+
+    /// What people can read of it: the text of a script, or a wasm as WebAssembly text, up to a bound.
+    pub fn text(&self) -> String {
+        let text = match self {
+            // What was verified can be printed; if not, that is all there is to say.
+            Self::Wasm(wasm) => wasmprinter::print_bytes(wasm.verified().bytes())
+                .unwrap_or_else(|error| format!(";; cannot be printed: {error}\n")),
+            Self::Script(script) => script.text().to_owned(),
+        };
+        match text.char_indices().nth(TEXT_CHARS_MAX) {
+            None => text,
+            Some((end, _)) => format!("{}\n;; and {} bytes more\n", &text[..end], text.len() - end),
         }
     }
 

@@ -34,7 +34,7 @@ pub use fault::{Fault, FaultKind};
 pub use health::{Health, Report};
 pub use host::{Built, Host, LoadError, Metering, Origin, Wasm};
 pub use ledger::{Ledger, Notice, Record, Reporter};
-pub use library::{Instance, Instances, Library, LibraryError, Loaded, Loading};
+pub use library::{Change, Filed, Instance, Instances, Library, LibraryError, Loaded, Loading};
 pub use manifest::{EventTime, ManifestError, ModuleManifest, Replacing, Role};
 pub use monitors::BuiltMonitor;
 pub use reproducer::{Frame, ReproduceError, Reproducer, Reproducers, Reproduction, Subject};

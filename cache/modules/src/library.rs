@@ -5,22 +5,26 @@
 //! load, a reload or a change of numbers prepares everything first and is one pointer stored last, so one that fails
 //! changes nothing. It knows no clock and no socket: when and by whom is an argument.
 
+mod change;
 mod instances;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use cnn_core::policy::{Settings, Spec, SpecError};
+use cnn_core::policy::{Manifest, Settings, Spec, SpecError};
 use cnn_core::time::UnixSecs;
 use thiserror::Error;
 
+pub use self::change::Change;
 pub use self::instances::{Instance, Instances};
 
+use crate::code::Code;
 use crate::limits::{LOADED_MAX, WAITING_MAX};
 use crate::manifest::module_name;
-use crate::{Code, Host, Source, SourceError};
+use crate::sources::is_file;
+use crate::{CodeCache, Host, LoadError, Metering, Role, Source, SourceError};
 
 /// A module that is loaded, as it was at one moment: a reload or new numbers make another of the same name.
 #[derive(Clone)]
@@ -41,10 +45,10 @@ pub struct Loaded {
     pub instances: Arc<Instances>,
 }
 
-/// Who asks for a change, and when.
+/// Who asks for a module, and when.
 #[derive(Clone, Debug)]
 pub struct Loading {
-    /// Who.
+    /// Who: `uid=1000 pid=4242`, or which part of the proxy.
     pub by: String,
     /// When.
     pub at: UnixSecs,
@@ -73,6 +77,16 @@ pub enum LibraryError {
         /// What would have been right.
         expected: &'static str,
     },
+    /// It would become something else.
+    #[error("{name} is of role {was}, and its file now of role {is}; load it under another name", was = .was.as_str(), is = .is.as_str())]
+    OtherRole {
+        /// The module.
+        name: String,
+        /// What it decides.
+        was: Role,
+        /// What its file says now.
+        is: Role,
+    },
     /// It decides, or is kept.
     #[error("{name} is in use: there {} of it", if *.instances == 1 { "is an instance".to_owned() } else { format!("are {} instances", .instances) })]
     InUse {
@@ -91,7 +105,11 @@ pub enum LibraryError {
 
 /// The modules that are loaded.
 pub struct Library {
-    host: Host,
+    /// Made when the first module is loaded: most caches never have one.
+    host: OnceLock<Result<Host, LoadError>>,
+    metering: Metering,
+    /// Guards where the host is to keep compiled code, until it takes it.
+    code: Mutex<Option<CodeCache>>,
     /// Guards the names; held to look one up or to store one.
     shelf: RwLock<BTreeMap<String, Arc<Loaded>>>,
     /// Held while something is changed, so that changes are made one after the other.
@@ -101,15 +119,28 @@ pub struct Library {
 }
 
 impl Library {
-    /// An empty one, whose modules are made ready by this host.
-    pub fn new(host: Host) -> Self {
-        let (shelf, changing) = (RwLock::default(), Mutex::default());
-        Self { host, shelf, changing, waiting: Default::default() }
+    /// An empty one, whose host keeps compiled code in this directory, if any is given.
+    pub fn new(metering: Metering, code: Option<CodeCache>) -> Self {
+        Self {
+            host: OnceLock::new(),
+            metering,
+            code: Mutex::new(code),
+            shelf: RwLock::default(),
+            changing: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+        }
     }
 
-    /// The host.
-    pub const fn host(&self) -> &Host {
-        &self.host
+    /// The host that makes modules ready.
+    ///
+    /// # Errors
+    /// When the compiler does not support this machine.
+    pub fn host(&self) -> Result<&Host, LoadError> {
+        let make = || {
+            let code = self.code.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Host::new(self.metering, code)
+        };
+        self.host.get_or_init(make).as_ref().map_err(Clone::clone)
     }
 
     /// The module of a name.
@@ -133,7 +164,7 @@ impl Library {
         loading: Loading,
     ) -> Result<Arc<Loaded>, LibraryError> {
         let _turn = self.turn()?;
-        let code = Arc::new(self.host.code(path)?);
+        let code = Arc::new(self.code(path)?);
         let name = name.unwrap_or(&code.manifest().name).to_owned();
         if let Err(expected) = module_name(&name) {
             return Err(LibraryError::Name { name, expected });
@@ -144,10 +175,42 @@ impl Library {
         if self.get(&name).is_some() {
             return Err(LibraryError::Taken(name));
         }
-        let settings = Settings::defaults(&code.manifest().parameters);
-        let Loading { by, at } = loading;
-        let instances = Arc::default();
-        self.store(Loaded { name, path: path.to_owned(), by, at, code, settings, instances })
+        self.store(Loaded::first(name, path, code, loading))
+    }
+
+    /// The module of a file, for whoever is given a file where a name could be: loaded already and the same, or loaded
+    /// now under the name it gives itself or, where that is taken, one that tells what it is written in
+    /// (`gdsf-rhai`). One that was loaded from this path and has changed since is not touched: the change is given back.
+    ///
+    /// # Errors
+    /// When the file is no module, or there are too many.
+    pub fn file(&self, path: &Path, loading: Loading) -> Result<Filed<'_>, LibraryError> {
+        let turn = self.turn()?;
+        let code = Arc::new(self.code(path)?);
+        let known = self.list().into_iter().find(|loaded| loaded.path == path);
+        match known {
+            Some(loaded) if loaded.code.digest() == code.digest() => Ok(Filed::Known(loaded)),
+            Some(before) => Ok(Filed::Changed(Change::reloaded(self, turn, before, code, loading)?)),
+            None => {
+                let name = self.free_name(&code);
+                self.store(Loaded::first(name, path, code, loading)).map(Filed::New)
+            }
+        }
+    }
+
+    fn code(&self, path: &Path) -> Result<Code, SourceError> {
+        self.host().map_err(|error| SourceError::Load { path: path.to_owned(), error })?.code(path)
+    }
+
+    /// The name a module gives itself, or the first like it that is free.
+    fn free_name(&self, code: &Code) -> String {
+        let said = &code.manifest().name;
+        let numbered = (1..).map(|number| match number {
+            1 => format!("{said}-{}", code.form()),
+            number => format!("{said}-{}-{number}", code.form()),
+        });
+        let is_free = |name: &String| !is_built_in(name) && self.get(name).is_none();
+        [said.clone()].into_iter().chain(numbered).find(is_free).expect("there are more numbers than modules")
     }
 
     /// Forgets a module.
@@ -171,13 +234,15 @@ impl Library {
     }
 
     fn store(&self, loaded: Loaded) -> Result<Arc<Loaded>, LibraryError> {
-        let loaded = Arc::new(loaded);
+        let is_full = self.shelf.read().unwrap_or_else(PoisonError::into_inner).len() >= LOADED_MAX;
+        // Whoever stores has the turn, so it does not fill up in between.
+        if is_full { Err(LibraryError::Full) } else { Ok(self.put(Arc::new(loaded))) }
+    }
+
+    fn put(&self, loaded: Arc<Loaded>) -> Arc<Loaded> {
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        if shelf.len() >= LOADED_MAX && !shelf.contains_key(&loaded.name) {
-            return Err(LibraryError::Full);
-        }
         shelf.insert(loaded.name.clone(), Arc::clone(&loaded));
-        Ok(loaded)
+        loaded
     }
 
     /// Waits until nobody else changes anything; not in a line of any length.
@@ -190,16 +255,49 @@ impl Library {
         Ok(Turn(turn, waiting))
     }
 
-    /// The policy of a spec: of a module that is loaded, of a built-in one, or of a file, which is then not loaded.
+    /// The policy of a spec whose name is that of a module that is loaded; none when it is that of no such module.
     ///
     /// # Errors
-    /// When there is none, it decides something else, or it does not take what it is given.
-    pub fn source(&self, spec: &str) -> Result<Source, SourceError> {
+    /// When the module decides something else, or does not take what it is given.
+    pub fn source(&self, spec: &str) -> Result<Option<Source>, SourceError> {
         let parsed = Spec::parse(spec)?;
         match self.get(parsed.name) {
-            None => self.host.source(spec),
-            Some(loaded) => Source::of_loaded(&loaded, &parsed),
+            Some(loaded) if !is_file(parsed.name) => Source::of_loaded(&loaded, &parsed).map(Some),
+            _ => Ok(None),
         }
+    }
+}
+
+/// What became of a file that was to be a module.
+pub enum Filed<'a> {
+    /// It was loaded now.
+    New(Arc<Loaded>),
+    /// It was loaded before, and is the same.
+    Known(Arc<Loaded>),
+    /// It is loaded as it was before it changed.
+    Changed(Change<'a>),
+}
+
+impl Loaded {
+    fn first(name: String, path: &Path, code: Arc<Code>, loading: Loading) -> Self {
+        let Loading { by, at } = loading;
+        let settings = Settings::defaults(&code.manifest().parameters);
+        Self { name, path: path.to_owned(), by, at, code, settings, instances: Arc::default() }
+    }
+
+    /// The policy it is, with the numbers it is set to.
+    ///
+    /// # Errors
+    /// When it decides something else.
+    pub fn source(&self) -> Result<Source, SourceError> {
+        Source::of_loaded(self, &Spec { name: &self.name, assignments: Vec::new() })
+    }
+
+    /// The instance that says this of itself: the one the policy engine has.
+    pub fn instance_of(&self, manifest: &Arc<Manifest>) -> Option<Instance> {
+        let is_it =
+            |instance: &Instance| instance.manifest.as_ref().is_some_and(|it| Arc::ptr_eq(it, manifest));
+        self.instances.live().into_iter().find(is_it)
     }
 }
 
@@ -211,7 +309,7 @@ impl Source {
     pub fn of_loaded(loaded: &Loaded, spec: &Spec<'_>) -> Result<Self, SourceError> {
         let settings = spec.settings_over(loaded.settings.clone(), &loaded.code.manifest().parameters)?;
         let source = Self::of(spec.to_string(), Arc::clone(&loaded.code), settings)?;
-        Ok(source.of_library(spec.to_string(), &loaded.instances))
+        Ok(source.of_library(loaded))
     }
 }
 

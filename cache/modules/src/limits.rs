@@ -81,6 +81,9 @@ pub const CODE_FILES_MAX: usize = 256;
 /// Largest file of compiled code that is read back, in bytes: code is five to ten times its module.
 pub const CODE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
+/// Longest text of a module that is shown, in characters: ten times what compilers make of a policy.
+pub const TEXT_CHARS_MAX: usize = 1024 * 1024;
+
 /// Modules that are loaded at once.
 pub const LOADED_MAX: usize = 64;
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use cnn_core::policy::{Choice, Manifest, PrepareError, Prepared, Settings, Spec, SpecError};
 use thiserror::Error;
 
-use crate::library::Instances;
+use crate::library::{Instance, Instances, Loaded};
 use crate::{
     Code, Digest, Execution, Health, Host, InstantiateError, LoadError, Rejected, Role, ScriptError, Subject,
 };
@@ -88,6 +88,8 @@ pub struct Source {
     name: String,
     manifest: Manifest,
     form: Form,
+    /// The file of a module.
+    path: PathBuf,
     /// Who is to know of its instances.
     counted_by: Option<Arc<Instances>>,
 }
@@ -108,9 +110,7 @@ impl Host {
         let parsed = Spec::parse(spec)?;
         let name = parsed.to_string();
         if !is_file(parsed.name) {
-            let choice = cnn_policies::choose(spec)?;
-            let (manifest, form) = (choice.manifest(), Form::Native(Box::new(choice)));
-            return Ok(Source { name, manifest, form, counted_by: None });
+            return Ok(Source::native(cnn_policies::choose(spec)?));
         }
         let code = self.code(Path::new(parsed.name))?;
         let settings = parsed.settings(&code.manifest().parameters)?;
@@ -127,16 +127,43 @@ impl Source {
         let role = code.manifest().role;
         match code.manifest().policy() {
             Some(manifest) => {
-                Ok(Self { name, manifest, form: Form::Module(code, settings), counted_by: None })
+                let path = name.split('(').next().unwrap_or_default().into();
+                Ok(Self { name, manifest, form: Form::Module(code, settings), path, counted_by: None })
             }
             None => Err(SourceError::Role { name, role, expected: Role::Replacement }),
         }
     }
 
+    /// A policy that is built in.
+    pub fn native(choice: Choice) -> Self {
+        let manifest = choice.manifest();
+        Self {
+            name: manifest.name.to_string(),
+            manifest,
+            form: Form::Native(Box::new(choice)),
+            path: PathBuf::new(),
+            counted_by: None,
+        }
+    }
+
+    /// Whether this is the policy that says so of itself: of a module, an instance of the same file with the same
+    /// numbers.
+    pub fn is(&self, manifest: &Arc<Manifest>) -> bool {
+        let (Some(instances), Form::Module(code, settings)) = (&self.counted_by, &self.form) else {
+            return self.manifest == **manifest;
+        };
+        let is_it = |instance: &Instance| {
+            let is_same = instance.manifest.as_ref().is_some_and(|it| Arc::ptr_eq(it, manifest));
+            is_same && instance.digest == code.digest() && instance.settings == *settings
+        };
+        instances.live().iter().any(is_it)
+    }
+
     /// The policy of a loaded module: under the name it goes by, and with the library knowing of its instances.
-    pub(crate) fn of_library(self, name: String, instances: &Arc<Instances>) -> Self {
-        let manifest = Manifest { name: Cow::Owned(name), ..self.manifest };
-        Self { manifest, counted_by: Some(Arc::clone(instances)), ..self }
+    pub(crate) fn of_library(self, loaded: &Loaded) -> Self {
+        let manifest = Manifest { name: Cow::Owned(self.name.clone()), ..self.manifest };
+        let (path, instances) = (loaded.path.clone(), Arc::clone(&loaded.instances));
+        Self { manifest, path, counted_by: Some(instances), ..self }
     }
 
     /// The policy as it was written.
@@ -154,7 +181,7 @@ impl Source {
         let Form::Module(code, settings) = &self.form else { return None };
         Some(Subject {
             name: self.manifest.name.clone().into_owned(),
-            path: self.name.split('(').next().unwrap_or_default().into(),
+            path: self.path.clone(),
             code: Arc::clone(code),
             settings: settings.clone(),
             capacity,

@@ -271,6 +271,17 @@ impl Settings {
         found.expect("a policy asks for what it declares").1
     }
 
+    /// The same with these values, of parameters that there are.
+    #[must_use]
+    pub fn with<'a>(mut self, values: impl IntoIterator<Item = (&'a str, f64)>) -> Self {
+        for (name, value) in values {
+            if let Some(place) = self.values.iter_mut().find(|(other, _)| other == name) {
+                place.1 = value;
+            }
+        }
+        self
+    }
+
     /// The values in the order of the manifest.
     pub fn values(&self) -> impl Iterator<Item = (&str, f64)> {
         self.values.iter().map(|(name, value)| (&**name, *value))
