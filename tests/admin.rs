@@ -198,6 +198,7 @@ transcripts! {
     errors,
     explain,
     history,
+    modules,
     policies,
     purge,
     socket,

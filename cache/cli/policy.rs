@@ -10,6 +10,7 @@ use clap::Subcommand;
 use cnn_proxy::admin::command::Verb;
 
 pub(super) use self::history::what;
+pub(super) use self::switch::render as switched;
 use super::{Failure, help};
 
 /// See and change the replacement policy

@@ -24,6 +24,10 @@ fn render(list: &PolicyList) -> String {
     let mut table = Table::new(["policy", "", "good for", "what it does"]);
     for policy in &list.policies {
         let role = policy.role.clone().unwrap_or_default();
+        let role = match &policy.module {
+            Some(form) => format!("{role} ({form})").trim_start().to_owned(),
+            None => role,
+        };
         table.row([policy.name.clone(), role, policy.goals.join(", "), policy.summary.clone()]);
     }
     table.render()

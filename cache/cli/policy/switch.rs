@@ -86,7 +86,7 @@ fn progress(switched: &Switched) -> String {
     format!("{policy}: {} of {} documents pending\n", count(*pending), count(*carried))
 }
 
-fn render(switched: &Switched) -> String {
+pub(crate) fn render(switched: &Switched) -> String {
     let Switched { token, policy, previous_policy, .. } = switched;
     if switched.unchanged {
         return format!("{policy} is deciding already; nothing was changed\n");

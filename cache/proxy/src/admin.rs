@@ -3,7 +3,8 @@
 //!
 //! The modules in the order a command meets them: [`command`] (the one table), `socket` (where, and for whom),
 //! `server` (bytes, bounds, deadlines), `arguments`, `handler`, [`control`] (what is asked of the proxy), `live`,
-//! `explain` and `filters` (the proxy that is asked), [`reply`] (what is answered), `audit` (what is written down), [`client`].
+//! `explain`, `modules` and `filters` (the proxy that is asked), [`reply`] (what is answered), `audit` (what is written
+//! down), [`client`].
 
 mod arguments;
 mod audit;
@@ -17,6 +18,7 @@ mod filters;
 mod handler;
 mod limits;
 mod live;
+mod modules;
 pub mod reply;
 mod server;
 mod socket;

@@ -64,6 +64,7 @@ pub struct Config {
     pub deadlines: Deadlines,
     pub limits: Limits,
     pub freshness: Freshness,
+    pub modules: Modules,
 }
 
 /// How long each step may take: section `[deadlines]`.
@@ -108,6 +109,15 @@ pub struct Freshness {
     pub stale_while_revalidate: Period,
 }
 
+/// Where modules are, and what they may take: section `[modules]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys documents them")]
+pub struct Modules {
+    pub directory: Option<PathBuf>,
+    pub code_cache: Option<PathBuf>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -131,6 +141,7 @@ impl Default for Config {
             deadlines: Deadlines::default(),
             limits: Limits::default(),
             freshness: Freshness::default(),
+            modules: Modules::default(),
         }
     }
 }

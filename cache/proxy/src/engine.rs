@@ -13,16 +13,18 @@ mod runner;
 mod tests;
 
 use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle, Thread};
 use std::{io, mem};
 
 use cnn_core::policy::{
     Board, Cause, Choice, Executor, Factory, HitListener, Line, Moment, PrepareError, Prepared, Rank,
-    Reevaluate, SlotId, SpecError, Status, Switch, SwitchRefused, Traffic,
+    Reevaluate, SlotId, Spec, SpecError, Status, Switch, SwitchRefused, Traffic,
 };
-use cnn_modules::{Host, LoadError, Metering, SourceError};
+use cnn_core::time::Tick;
+use cnn_modules::{Change, Filed, Library, LibraryError, Loaded, Loading, Source, SourceError};
 use parking_lot::Mutex;
 use thiserror::Error;
 
@@ -39,18 +41,8 @@ pub struct Surroundings {
     pub traffic: Box<dyn Fn() -> Traffic + Send + Sync>,
     /// The policies there are.
     pub policies: &'static [Factory],
-    /// Where modules and scripts are made policies; started when the first is used.
-    pub modules: Modules,
-}
-
-/// The module host, once a module has been asked for.
-#[derive(Default)]
-pub struct Modules(OnceLock<Result<Host, LoadError>>);
-
-impl Modules {
-    fn host(&self) -> Result<&Host, LoadError> {
-        self.0.get_or_init(|| Host::new(Metering::Deadline, None)).as_ref().map_err(Clone::clone)
-    }
+    /// The modules that are loaded, and by which files become policies.
+    pub library: Arc<Library>,
 }
 
 /// Why the engine does not start.
@@ -76,9 +68,9 @@ pub enum UseError {
     /// The file is no policy.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// There is no compiler for modules on this machine.
+    /// The file is no module, or there are too many.
     #[error(transparent)]
-    Host(#[from] LoadError),
+    Library(#[from] LibraryError),
     /// It cannot be prepared.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
@@ -117,7 +109,7 @@ impl Engine {
     /// When there is no such policy, or no thread.
     pub fn start(board: Arc<Board>, first: &str, surroundings: Surroundings) -> Result<Self, StartError> {
         let surroundings = Arc::new(surroundings);
-        let prepared = prepare(&board, &surroundings, first)?;
+        let prepared = prepare(&board, &surroundings, first, "the configuration")?;
         let executor = Executor::new(Arc::clone(&board), prepared, surroundings.clock.wall());
         let (commands, orders) = sync_channel(limits::COMMANDS_MAX);
         let runner = Runner::new(executor, orders, Arc::clone(&surroundings), first.to_owned());
@@ -139,13 +131,17 @@ impl Engine {
         self.inner.surroundings.policies
     }
 
-    /// Whether the policy that is written so is the one that decides.
+    /// The modules that are loaded.
+    pub fn library(&self) -> &Arc<Library> {
+        &self.inner.surroundings.library
+    }
+
+    /// The policy that is written so: a module that is loaded, one that is built in, or a file, which is loaded.
     ///
     /// # Errors
-    /// When there is no such policy, or the engine has stopped.
-    pub fn is_deciding(&self, spec: &str) -> Result<bool, UseError> {
-        let chosen = choose(&self.inner.surroundings, spec)?.manifest().name;
-        Ok(self.status()?.policy.name == chosen)
+    /// When there is none.
+    pub fn find(&self, spec: &str, by: &str) -> Result<Found<'_>, UseError> {
+        find(&self.inner.surroundings, spec, by)
     }
 
     /// Makes the policy that is written so decide: a name, or a name with parameters like `s3-fifo(small=0.2)`. Answers
@@ -161,11 +157,39 @@ impl Engine {
         reevaluate: Reevaluate,
         by: impl Into<Cow<'static, str>>,
     ) -> Result<Switch, UseError> {
-        let clock = self.inner.surroundings.clock;
-        let begin = clock.now();
-        let next = prepare(&self.inner.board, &self.inner.surroundings, spec)?;
-        let prepare_us = clock.now().since(begin);
-        self.switch(Some(next), Cause::Use, reevaluate, prepare_us, by.into())
+        let by = by.into();
+        let begin = self.inner.surroundings.clock.now();
+        let found = self.find(spec, &by)?;
+        self.use_found(found, begin, reevaluate, by)
+    }
+
+    /// Makes a policy decide that was found by its spec, which was begun at this time. See [`Engine::use_policy`].
+    ///
+    /// # Errors
+    /// When it cannot be prepared, or too many earlier switches are still being carried over. Nothing has changed
+    /// then.
+    pub fn use_found(
+        &self,
+        found: Found<'_>,
+        begin: Tick,
+        reevaluate: Reevaluate,
+        by: impl Into<Cow<'static, str>>,
+    ) -> Result<Switch, UseError> {
+        let surroundings = &self.inner.surroundings;
+        let made = prepare_found(&self.inner.board, surroundings, &found.source).and_then(|next| {
+            let prepare_us = surroundings.clock.now().since(begin);
+            self.switch(Some(next), Cause::Use, reevaluate, prepare_us, by.into())
+        });
+        found.settle(surroundings, made.is_ok());
+        made
+    }
+
+    /// Whether a policy could decide here; changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be prepared.
+    pub fn try_source(&self, source: &Source) -> Result<(), UseError> {
+        prepare_found(&self.inner.board, &self.inner.surroundings, source).map(drop)
     }
 
     /// Makes the policy before this one decide again, with the order it still has, and re-evaluates `reevaluate` of
@@ -281,14 +305,79 @@ impl Drop for Inner {
     }
 }
 
-/// Builds the policy that is written so: a name or a file, and in parentheses what it is given.
-fn prepare(board: &Board, surroundings: &Surroundings, spec: &str) -> Result<Prepared, UseError> {
-    if cnn_modules::is_file(spec) {
-        let source = surroundings.modules.host()?.source(spec)?;
-        return Ok(source.prepare(surroundings.capacity, board.documents().slots_max())?.0);
+/// A policy that was found by its spec, and what becomes of its module when it decides, or does not.
+pub struct Found<'a> {
+    /// The policy.
+    pub source: Source,
+    module: Pending<'a>,
+}
+
+/// What is to be done about a module.
+enum Pending<'a> {
+    /// Nothing.
+    Nothing,
+    /// It was loaded for this; where it comes to nothing, it is unloaded again.
+    New(String),
+    /// Its file has changed: where it decides, it becomes what the file is now.
+    Changed(Box<Change<'a>>),
+}
+
+impl<'a> Found<'a> {
+    /// The policy a module is to become.
+    ///
+    /// # Errors
+    /// When it decides something else.
+    pub fn changed(change: Change<'a>) -> Result<Self, SourceError> {
+        Ok(Self { source: change.next().source()?, module: Pending::Changed(Box::new(change)) })
     }
-    let choice = choose(surroundings, spec)?;
-    Ok(Prepared::chosen(&choice, surroundings.capacity, board.documents().slots_max())?)
+
+    fn settle(self, surroundings: &Surroundings, decides: bool) {
+        match self.module {
+            Pending::Changed(change) if decides => drop(change.commit()),
+            // Whoever has begun to use it in between keeps it.
+            Pending::New(name) if !decides => drop(surroundings.library.unload(&name)),
+            Pending::Nothing | Pending::New(_) | Pending::Changed(_) => {}
+        }
+    }
+}
+
+/// Builds the policy that is written so: a name or a file, and in parentheses what it is given.
+fn prepare(board: &Board, surroundings: &Surroundings, spec: &str, by: &str) -> Result<Prepared, UseError> {
+    let found = find(surroundings, spec, by)?;
+    let prepared = prepare_found(board, surroundings, &found.source);
+    found.settle(surroundings, prepared.is_ok());
+    prepared
+}
+
+fn prepare_found(board: &Board, surroundings: &Surroundings, source: &Source) -> Result<Prepared, UseError> {
+    Ok(source.prepare(surroundings.capacity, board.documents().slots_max())?.0)
+}
+
+fn find<'a>(surroundings: &'a Surroundings, spec: &str, by: &str) -> Result<Found<'a>, UseError> {
+    let library = &*surroundings.library;
+    if cnn_modules::is_file(spec) {
+        let Spec { name, assignments } = Spec::parse(spec).map_err(UseError::Given)?;
+        let loading = Loading { by: by.to_owned(), at: surroundings.clock.wall() };
+        let of = |loaded: &Loaded| Source::of_loaded(loaded, &Spec { name: &loaded.name, assignments });
+        return match library.file(Path::new(name), loading)? {
+            Filed::Known(loaded) => Ok(Found { source: of(&loaded)?, module: Pending::Nothing }),
+            Filed::Changed(change) => {
+                Ok(Found { source: of(change.next())?, module: Pending::Changed(Box::new(change)) })
+            }
+            Filed::New(loaded) => match of(&loaded) {
+                Ok(source) => Ok(Found { source, module: Pending::New(loaded.name.clone()) }),
+                Err(error) => {
+                    let _ = library.unload(&loaded.name);
+                    Err(error.into())
+                }
+            },
+        };
+    }
+    let source = match library.source(spec)? {
+        Some(source) => source,
+        None => Source::native(choose(surroundings, spec)?),
+    };
+    Ok(Found { source, module: Pending::Nothing })
 }
 
 fn choose(surroundings: &Surroundings, spec: &str) -> Result<Choice, UseError> {

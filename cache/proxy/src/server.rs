@@ -7,23 +7,25 @@ mod view;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use cnn_modules::{CacheError, CodeCache, Library, Metering};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use self::view::{Scrape, live, traffic};
 use crate::admin::{self, AdminServer};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::engine::{self, Engine, Modules, Surroundings};
+use crate::config::{self, Config};
+use crate::engine::{self, Engine, Surroundings};
 use crate::filters::{FilterError, Switching};
 use crate::limits::LOG_CLOSE_MAX;
 use crate::listener;
 use crate::log::{AccessLog, LogSettings};
 use crate::metrics::MetricsServer;
+use crate::modules::{Folder, Modules, Watcher};
 use crate::report;
 use crate::worker;
 
@@ -64,6 +66,17 @@ pub enum StartError {
     /// The admin socket could not be bound.
     #[error(transparent)]
     Admin(#[from] admin::BindError),
+    /// The directory of compiled code is not ours alone.
+    #[error(transparent)]
+    CodeCache(#[from] CacheError),
+    /// The directory of modules cannot be read.
+    #[error("cannot read the directory of modules {path}: {source}", path = .path.display())]
+    Modules {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
@@ -78,6 +91,7 @@ pub struct Server {
     log: Arc<Mutex<AccessLog>>,
     _metrics: Option<MetricsServer>,
     _admin: AdminServer,
+    _watcher: Option<Watcher>,
     ready: String,
 }
 
@@ -98,8 +112,9 @@ impl Server {
         let log = open_log(&config, count)?;
 
         let own = listening.iter().copied().chain(metrics_address).collect();
+        let (library, folder) = open_modules(&config, clock)?;
         let shared = Arc::new(Shared::new(config, own, clock, count));
-        let engine = start_engine(&shared)?;
+        let engine = start_engine(&shared, library)?;
         let switching = Switching { shared: shared.clone(), engine: engine.clone() };
         let config = shared.settings.load().config.clone();
         switching.use_admission(&config.admission, "start".to_owned())?;
@@ -114,7 +129,20 @@ impl Server {
         let metrics = metrics.transpose().map_err(StartError::Thread)?;
         let live = Arc::new(live(&shared, &engine, &listening, count));
         let admin = AdminServer::start(admin_socket, live).map_err(StartError::Thread)?;
-        Ok(Self { shared, engine, phase, workers, log, _metrics: metrics, _admin: admin, ready })
+        let modules = Modules::new(engine.clone(), clock);
+        let watcher = folder.map(|folder| Watcher::start(folder, modules)).transpose();
+        let watcher = watcher.map_err(StartError::Thread)?;
+        Ok(Self {
+            shared,
+            engine,
+            phase,
+            workers,
+            log,
+            _metrics: metrics,
+            _admin: admin,
+            _watcher: watcher,
+            ready,
+        })
     }
 
     /// What to tell the operator now that every socket is bound.
@@ -162,7 +190,20 @@ impl Ending {
     }
 }
 
-fn start_engine(shared: &Arc<Shared>) -> Result<Engine, StartError> {
+/// The library, with what is in the directory of modules: the policy at the start may be one of them.
+fn open_modules(config: &Config, clock: Clock) -> Result<(Arc<Library>, Option<Folder>), StartError> {
+    let config::Modules { directory, code_cache } = &config.modules;
+    let code = code_cache.as_deref().map(CodeCache::open).transpose()?;
+    let library = Arc::new(Library::new(Metering::Deadline, code));
+    let Some(path) = directory else { return Ok((library, None)) };
+    let failed = |source| StartError::Modules { path: path.clone(), source };
+    // Modules are known by whole paths: operators name them from anywhere.
+    let mut folder = Folder::new(&std::path::absolute(path).map_err(failed)?);
+    folder.load(&library, clock.wall()).map_err(failed)?;
+    Ok((library, Some(folder)))
+}
+
+fn start_engine(shared: &Arc<Shared>, library: Arc<Library>) -> Result<Engine, StartError> {
     let settings = shared.settings.load();
     let counting = shared.clone();
     let surroundings = Surroundings {
@@ -170,7 +211,7 @@ fn start_engine(shared: &Arc<Shared>) -> Result<Engine, StartError> {
         capacity: settings.config.memory.0,
         traffic: Box::new(move || traffic(&counting.metrics)),
         policies: cnn_policies::registry(),
-        modules: Modules::default(),
+        library,
     };
     Ok(Engine::start(shared.repository.board().clone(), &settings.config.policy, surroundings)?)
 }

@@ -41,6 +41,18 @@ pub enum Verb {
     FreshnessShow,
     /// Ask other freshness rules, or nobody.
     FreshnessUse,
+    /// Make a module known by a name.
+    ModuleLoad,
+    /// The modules that are loaded.
+    ModuleList,
+    /// All about one module.
+    ModuleShow,
+    /// Forget a module.
+    ModuleUnload,
+    /// Read a module's file anew.
+    ModuleReload,
+    /// Give a module other numbers.
+    ModuleSet,
     /// Forget a document.
     Purge,
     /// Why a document is stored or not.
@@ -106,6 +118,14 @@ const LIMIT: Argument = Argument {
     help: "How many, at most 1000 [default: 10]",
 };
 
+const MODULE: Argument = Argument {
+    name: "name",
+    value: "NAME",
+    is_option: false,
+    is_required: true,
+    help: "A module, as `cnn module list` names it",
+};
+
 const REEVALUATE: Argument = Argument {
     name: "reevaluate",
     value: "N|P%|all",
@@ -165,7 +185,7 @@ pub const COMMANDS: &[Command] = &[
                 value: "NAME",
                 is_option: false,
                 is_required: true,
-                help: "The policy that decides from now on: a name, or the file of a .wasm or .rhai",
+                help: "The policy that decides from now on: a built-in one, a module that is loaded, or a file, which is loaded",
             },
             REEVALUATE,
         ],
@@ -268,6 +288,79 @@ pub const COMMANDS: &[Command] = &[
             help: "Who is asked from now on how long a response stays fresh: a name, the file of a .wasm or .rhai, or none",
         }],
         help: "Ask other freshness rules for what comes, or nobody; what is stored keeps its lifetime until it is validated",
+        effect: Effect::Changes,
+    },
+    Command {
+        verb: Verb::ModuleLoad,
+        words: "module load",
+        path: "/module/load",
+        arguments: &[
+            Argument {
+                name: "file",
+                value: "FILE",
+                is_option: false,
+                is_required: true,
+                help: "A .wasm or .rhai",
+            },
+            Argument {
+                name: "name",
+                value: "NAME",
+                is_option: true,
+                is_required: false,
+                help: "What it is called from now on [default: what it calls itself]",
+            },
+        ],
+        help: "Load a module, so that it can be used by its name; nothing decides by it yet",
+        effect: Effect::Changes,
+    },
+    Command {
+        verb: Verb::ModuleList,
+        words: "module list",
+        path: "/modules",
+        arguments: &[],
+        help: "List the modules that are loaded, what they are for and what they are doing",
+        effect: Effect::Reads,
+    },
+    Command {
+        verb: Verb::ModuleShow,
+        words: "module show",
+        path: "/modules/{name}",
+        arguments: &[MODULE],
+        help: "Show one module: what it says of itself, its numbers, its source, who loaded it, what it took, its faults",
+        effect: Effect::Reads,
+    },
+    Command {
+        verb: Verb::ModuleUnload,
+        words: "module unload",
+        path: "/module/unload",
+        arguments: &[MODULE],
+        help: "Forget a module that nothing decides by",
+        effect: Effect::Changes,
+    },
+    Command {
+        verb: Verb::ModuleReload,
+        words: "module reload",
+        path: "/module/reload",
+        arguments: &[MODULE, REEVALUATE],
+        help: "Read a module's file anew; where it decides, the new one takes over, and no document is lost",
+        effect: Effect::Changes,
+    },
+    Command {
+        verb: Verb::ModuleSet,
+        words: "module set",
+        path: "/module/set",
+        arguments: &[
+            MODULE,
+            Argument {
+                name: "values",
+                value: "KEY=VALUE",
+                is_option: false,
+                is_required: true,
+                help: "Parameters and what they are to be, separated by commas or spaces; the others stay as they are",
+            },
+            REEVALUATE,
+        ],
+        help: "Change numbers a module is given; where it decides, one with the new numbers takes over",
         effect: Effect::Changes,
     },
     Command {
@@ -381,7 +474,7 @@ pub fn markdown() -> String {
 mod tests {
     use super::*;
 
-    const VERBS: [Verb; 17] = [
+    const VERBS: [Verb; 23] = [
         Verb::Status,
         Verb::Top,
         Verb::PolicyList,
@@ -397,6 +490,12 @@ mod tests {
         Verb::FreshnessList,
         Verb::FreshnessShow,
         Verb::FreshnessUse,
+        Verb::ModuleLoad,
+        Verb::ModuleList,
+        Verb::ModuleShow,
+        Verb::ModuleUnload,
+        Verb::ModuleReload,
+        Verb::ModuleSet,
         Verb::Purge,
         Verb::Explain,
     ];
@@ -418,6 +517,7 @@ mod tests {
         check("/status", Some((Verb::Status, None)));
         check("/policies", Some((Verb::PolicyList, None)));
         check("/policies/gdsf", Some((Verb::PolicyShow, Some("gdsf"))));
+        check("/modules/mine", Some((Verb::ModuleShow, Some("mine"))));
         check("/switch/7", Some((Verb::PolicyWatch, Some("7"))));
         check("/policies/", None);
         check("/policies/a/b", None);

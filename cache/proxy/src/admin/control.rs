@@ -1,12 +1,14 @@
 //! What the admin socket asks of the proxy it stands in. One trait, so that the socket is tested without a proxy and
 //! knows nothing of workers, engine and repository. Every answer may be a refusal: a proxy may be on its way down.
 
+use std::path::Path;
+
 use cnn_core::policy::Reevaluate;
 
 use super::audit::Peer;
 use super::reply::{
-    Explanation, FilterList, FilterRole, FilterShown, FilterUsed, History, Policy, PolicyList, Purged,
-    Refusal, Status, Switch, Switched, Top, Worst,
+    Explanation, FilterList, FilterRole, FilterShown, FilterUsed, History, Module, ModuleChanged, ModuleList,
+    Policy, PolicyList, Purged, Refusal, Status, Switch, Switched, Top, Worst,
 };
 
 /// The running proxy, seen from the admin socket. Calls may block for a while: they are made on threads kept for it.
@@ -42,6 +44,30 @@ pub trait Control: Send + Sync + 'static {
         let found = self.history()?.switches.into_iter().find(|switch| switch.switched.token == token);
         found.ok_or_else(|| Refusal::unknown("switch", "token", token, []))
     }
+
+    /// `GET /modules`
+    fn modules(&self) -> Result<ModuleList, Refusal>;
+
+    /// `GET /modules/{name}`, with its source; refused when there is no such module.
+    fn module(&self, name: &str) -> Result<Module, Refusal>;
+
+    /// Loads the module of a file.
+    fn load_module(&self, path: &Path, name: Option<&str>, by: Peer) -> Result<Module, Refusal>;
+
+    /// Forgets a module; refused while it is in use.
+    fn unload_module(&self, name: &str) -> Result<Module, Refusal>;
+
+    /// Reads a module's file anew.
+    fn reload_module(&self, name: &str, reevaluate: Reevaluate, by: Peer) -> Result<ModuleChanged, Refusal>;
+
+    /// Gives a module other numbers: `small=0.2,ghosts=2`.
+    fn set_module(
+        &self,
+        name: &str,
+        values: &str,
+        reevaluate: Reevaluate,
+        by: Peer,
+    ) -> Result<ModuleChanged, Refusal>;
 
     /// The `limit` documents that would be evicted next.
     fn worst(&self, limit: usize) -> Result<Worst, Refusal>;

@@ -1,5 +1,6 @@
 //! A proxy for the tests of the socket: it knows three policies, remembers what it was told, and can be held.
 
+use std::path::Path;
 use std::sync::{Condvar, Mutex};
 
 use cnn_core::policy::Reevaluate;
@@ -64,6 +65,31 @@ impl Control for Fake {
 
     fn history(&self) -> Result<History, Refusal> {
         Ok(History::default())
+    }
+
+    fn modules(&self) -> Result<ModuleList, Refusal> {
+        Ok(ModuleList { modules: vec![Module { name: "mine".to_owned(), ..Module::default() }] })
+    }
+
+    fn module(&self, name: &str) -> Result<Module, Refusal> {
+        Err(Refusal::unknown("module", "name", name, ["mine"]))
+    }
+
+    fn load_module(&self, path: &Path, name: Option<&str>, _by: Peer) -> Result<Module, Refusal> {
+        let (name, path) = (name.unwrap_or("mine").to_owned(), path.display().to_string());
+        Ok(Module { name, path, ..Module::default() })
+    }
+
+    fn unload_module(&self, name: &str) -> Result<Module, Refusal> {
+        self.module(name)
+    }
+
+    fn reload_module(&self, name: &str, _: Reevaluate, _: Peer) -> Result<ModuleChanged, Refusal> {
+        Ok(ModuleChanged { name: name.to_owned(), unchanged: true, ..ModuleChanged::default() })
+    }
+
+    fn set_module(&self, _: &str, values: &str, _: Reevaluate, _: Peer) -> Result<ModuleChanged, Refusal> {
+        Ok(ModuleChanged { name: values.to_owned(), ..ModuleChanged::default() })
     }
 
     fn worst(&self, limit: usize) -> Result<Worst, Refusal> {

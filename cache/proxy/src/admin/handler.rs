@@ -11,7 +11,7 @@ use super::arguments::Arguments;
 use super::audit::{self, Peer};
 use super::command::{self, COMMANDS, Command, Effect, Route, Verb};
 use super::control::Control;
-use super::reply::{Fault, FilterRole, Refusal, Switched};
+use super::reply::{Fault, FilterRole, Module, ModuleChanged, Refusal, Switched};
 
 /// Documents `policy worst` lists at most, and when not told how many.
 const WORST_MAX: usize = 1000;
@@ -113,6 +113,16 @@ impl Done {
         );
         Self::changed(reply, outcome)
     }
+
+    fn module(reply: &ModuleChanged) -> Self {
+        let ModuleChanged { name, switched, unchanged } = reply;
+        let outcome = match switched {
+            _ if *unchanged => format!("{name} is so already"),
+            None => format!("{name}, which does not decide"),
+            Some(switched) => format!("{name}, {}", Self::switched(switched).outcome),
+        };
+        Self::changed(reply, outcome)
+    }
 }
 
 fn perform(
@@ -131,8 +141,8 @@ fn perform(
             // What it is given is for whoever builds it to judge; a wrong name is told with the nearest one.
             if !cnn_modules::is_file(spec) {
                 control.policy(bare(spec))?;
-            } else if !Path::new(bare(spec)).is_absolute() {
-                return Err(Refusal::argument("name", "expected the whole path of the file"));
+            } else {
+                whole("name", bare(spec))?;
             }
             let reevaluate = arguments.reevaluate("reevaluate")?;
             Done::switched(&control.use_policy(spec, reevaluate, peer)?)
@@ -149,6 +159,28 @@ fn perform(
         Verb::FreshnessList => Done::read(&control.filters(FilterRole::Freshness)?),
         Verb::FreshnessShow => Done::read(&control.filter(FilterRole::Freshness)?),
         Verb::FreshnessUse => use_filter(control, FilterRole::Freshness, arguments, peer)?,
+        Verb::ModuleLoad => {
+            let path = whole("file", arguments.required("file")?)?;
+            let module = control.load_module(path, arguments.text("name"), peer)?;
+            let Module { name, role, form, sha256, .. } = &module;
+            let digest = sha256.get(..12).unwrap_or_default();
+            Done::changed(&module, format!("{name}, {role}, {form}, sha256 {digest}"))
+        }
+        Verb::ModuleList => Done::read(&control.modules()?),
+        Verb::ModuleShow => Done::read(&control.module(arguments.required("name")?)?),
+        Verb::ModuleUnload => {
+            let module = control.unload_module(arguments.required("name")?)?;
+            Done::changed(&module, format!("{} unloaded", module.name))
+        }
+        Verb::ModuleReload => {
+            let reevaluate = arguments.reevaluate("reevaluate")?;
+            Done::module(&control.reload_module(arguments.required("name")?, reevaluate, peer)?)
+        }
+        Verb::ModuleSet => {
+            let (name, values) = (arguments.required("name")?, arguments.required("values")?);
+            let reevaluate = arguments.reevaluate("reevaluate")?;
+            Done::module(&control.set_module(name, values, reevaluate, peer)?)
+        }
         Verb::Purge => {
             let purged = control.purge(arguments.required("url")?)?;
             Done::changed(&purged, format!("{} variants, {} bytes", purged.variants, purged.bytes))
@@ -164,12 +196,21 @@ fn use_filter(
     peer: Peer,
 ) -> Result<Done, Refusal> {
     let spec = arguments.required("name")?;
-    if cnn_modules::is_file(spec) && !Path::new(bare(spec)).is_absolute() {
-        return Err(Refusal::argument("name", "expected the whole path of the file"));
+    if cnn_modules::is_file(spec) {
+        whole("name", bare(spec))?;
     }
     let used = control.use_filter(role, spec, peer)?;
     let outcome = format!("{} -> {}", used.previous, used.name);
     Ok(Done::changed(&used, outcome))
+}
+
+/// The path of a file, which the proxy may have another folder for.
+fn whole<'a>(argument: &'static str, path: &'a str) -> Result<&'a Path, Refusal> {
+    let path = Path::new(path);
+    match path.is_absolute() {
+        true => Ok(path),
+        false => Err(Refusal::argument(argument, "expected the whole path of the file")),
+    }
 }
 
 /// The name of a policy without what it is given: `s3-fifo` of `s3-fifo(small=0.2)`.

@@ -1,18 +1,21 @@
 //! The running proxy behind the admin socket: asks the policy engine, the repository and the counters, and puts what
 //! they say into replies. Runs on the admin socket's own threads; only the engine is waited for.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use cnn_core::policy::{self, Manifest, Reevaluate, SlotId, SwitchRefused};
 use cnn_core::repository::Repository;
 use cnn_core::rfc9111::Target;
 use cnn_core::time::Tick;
+use cnn_modules::SourceError;
 
 use super::audit::Peer;
 use super::control::Control;
 use super::explain::explain;
 use super::filters;
 use super::handler::bare;
+use super::modules::library_fault;
 use super::reply::*;
 use crate::clock::Clock;
 use crate::engine::{Engine, Stopped, UseError};
@@ -88,8 +91,14 @@ impl Control for Live {
             name if Some(name) == previous.as_deref().map(bare) => Some("previous".to_owned()),
             _ => None,
         };
-        let manifests = self.engine.policies().iter().map(|factory| (factory.manifest)());
-        let policies = manifests.map(|manifest| Policy {
+        let manifests = self.engine.policies().iter().map(|factory| ((factory.manifest)(), None));
+        let loaded = self.engine.library().list();
+        let modules = loaded.iter().filter_map(|loaded| {
+            let manifest = loaded.code.manifest().policy()?;
+            let named = Manifest { name: loaded.name.clone().into(), ..manifest };
+            Some((named, Some(loaded.code.form().to_owned())))
+        });
+        let policies = manifests.chain(modules).map(|(manifest, module)| Policy {
             role: role(&manifest.name),
             name: name(&manifest),
             summary: manifest.summary.into_owned(),
@@ -98,15 +107,19 @@ impl Control for Live {
             goals: manifest.goals.iter().map(|goal| goal.as_str().to_owned()).collect(),
             paper: manifest.paper.into_owned(),
             parameters: manifest.parameters.iter().map(parameter).collect(),
+            module,
         });
         Ok(PolicyList { policies: policies.collect(), policy: deciding, previous_policy: previous })
     }
 
     fn use_policy(&self, name: &str, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal> {
-        if self.engine.is_deciding(name)? {
-            return Ok(unchanged(self.engine.status()?));
+        let (begin, by) = (self.clock.now(), by.to_string());
+        let found = self.engine.find(name, &by)?;
+        let status = self.engine.status()?;
+        if found.source.is(&status.policy) {
+            return Ok(unchanged(status));
         }
-        Ok(switched(&self.engine.use_policy(name, reevaluate, by.to_string())?))
+        Ok(switched(&self.engine.use_found(found, begin, reevaluate, by)?))
     }
 
     fn rollback(&self, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal> {
@@ -126,6 +139,36 @@ impl Control for Live {
             after: effectiveness(switch.after),
         });
         Ok(History { switches: switches.collect() })
+    }
+
+    fn modules(&self) -> Result<ModuleList, Refusal> {
+        self.module_list()
+    }
+
+    fn module(&self, name: &str) -> Result<Module, Refusal> {
+        self.module_shown(name)
+    }
+
+    fn load_module(&self, path: &Path, name: Option<&str>, by: Peer) -> Result<Module, Refusal> {
+        self.module_load(path, name, by)
+    }
+
+    fn unload_module(&self, name: &str) -> Result<Module, Refusal> {
+        self.module_unload(name)
+    }
+
+    fn reload_module(&self, name: &str, reevaluate: Reevaluate, by: Peer) -> Result<ModuleChanged, Refusal> {
+        self.module_reload(name, reevaluate, by)
+    }
+
+    fn set_module(
+        &self,
+        name: &str,
+        values: &str,
+        reevaluate: Reevaluate,
+        by: Peer,
+    ) -> Result<ModuleChanged, Refusal> {
+        self.module_set(name, values, reevaluate, by)
     }
 
     fn worst(&self, limit: usize) -> Result<Worst, Refusal> {
@@ -226,7 +269,9 @@ impl From<UseError> for Refusal {
             UseError::Refused(SwitchRefused::Busy(_)) | UseError::Stopped(_) => Fault::Busy,
             UseError::Refused(SwitchRefused::NothingBefore) => Fault::Conflict,
             UseError::Given(_) => Fault::BadRequest,
-            UseError::Prepare(_) | UseError::Source(_) | UseError::Host(_) => Fault::Failed,
+            UseError::Source(SourceError::Spec(_)) => Fault::BadRequest,
+            UseError::Library(ref error) => library_fault(error),
+            UseError::Prepare(_) | UseError::Source(_) => Fault::Failed,
         };
         Self::new(fault, error.to_string())
     }
@@ -248,7 +293,7 @@ pub(super) fn idle_secs(last_used: Tick, now: Tick) -> u64 {
     Tick(now.since(last_used)).as_secs()
 }
 
-fn switched(switch: &policy::Switch) -> Switched {
+pub(super) fn switched(switch: &policy::Switch) -> Switched {
     Switched {
         token: switch.token.to_string(),
         policy: switch.to.clone().into_owned(),

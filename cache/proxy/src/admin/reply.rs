@@ -4,12 +4,14 @@
 
 mod filters;
 mod latency;
+mod module;
 mod refusal;
 
 use serde::{Deserialize, Serialize};
 
 pub use filters::{Answer, Filter, FilterList, FilterRole, FilterShown, FilterUsed};
 pub use latency::Latency;
+pub use module::{Module, ModuleChanged, ModuleInstance, ModuleList, Setting};
 pub use refusal::{Fault, Refusal};
 
 /// `GET /status`: what the proxy is doing and how well, counted since it started.
@@ -112,6 +114,9 @@ pub struct Policy {
     pub role: Option<String>,
     /// The numbers it can be given, as in `s3-fifo(small=0.2)`.
     pub parameters: Vec<Parameter>,
+    /// What it is written in, if it is a module that was loaded: `wasm`, `rhai`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
 }
 
 /// A number that a policy can be given.

@@ -4,7 +4,7 @@
 use cnn_core::policy::{Choice, Factory, SpecError};
 use std::collections::HashSet;
 
-use super::{Config, Period};
+use super::{Config, Modules, Period};
 use crate::filters::NONE;
 use crate::log::LogTarget;
 
@@ -78,6 +78,15 @@ fn paths(config: &Config, findings: &mut Findings) {
     if let LogTarget::File(path) = &config.access_log {
         findings.require(path.to_str().is_some(), "access_log", || "the path is not UTF-8".to_owned());
     }
+    let Modules { directory, code_cache } = &config.modules;
+    for (key, path) in [("modules.directory", directory), ("modules.code_cache", code_cache)] {
+        let Some(path) = path else { continue };
+        findings.require(path.to_str().is_some(), key, || "the path is not UTF-8".to_owned());
+        findings.require(!path.as_os_str().is_empty(), key, || "the path is empty".to_owned());
+    }
+    findings.require(directory.is_none() || directory != code_cache, "modules.code_cache", || {
+        "compiled code cannot be kept in the directory of the modules".to_owned()
+    });
     let Some(path) = &config.admin_socket else { return };
     findings.require(path.to_str().is_some(), "admin_socket", || "the path is not UTF-8".to_owned());
     let bytes = path.as_os_str().len();
@@ -104,6 +113,9 @@ fn storage(config: &Config, policies: &[Factory], findings: &mut Findings) {
     filters(config, findings);
     match Choice::parse(policies, &config.policy) {
         Ok(_) => {}
+        // Whether it is one is known when it is loaded.
+        Err(SpecError::NoPolicy(name))
+            if cnn_modules::is_file(&name) || config.modules.directory.is_some() => {}
         Err(SpecError::NoPolicy(name)) => {
             let names: Vec<_> = policies.iter().map(|factory| (factory.manifest)().name).collect();
             findings.0.push(Finding {

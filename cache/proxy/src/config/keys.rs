@@ -122,7 +122,7 @@ pub const KEYS: &[Key] = &[
         "policy",
         "name",
         Live,
-        "The replacement policy at the start; `cnn policy list` names them. While the proxy serves, `cnn policy use` \
+        "The replacement policy at the start: one that `cnn policy list` names, a .wasm or a .rhai. While the proxy serves, `cnn policy use` \
          changes it; a reload does only if this key was changed.",
     ),
     key(
@@ -217,13 +217,30 @@ pub const KEYS: &[Key] = &[
         Live,
         "How stale a response may be served while it is validated, where the response does not say (RFC 5861).",
     ),
+    unset(
+        "modules.directory",
+        "path",
+        ("\"/etc/cnn/modules\"", "modules are loaded by command only"),
+        Restart,
+        "A directory whose .wasm and .rhai are loaded at the start and again when they change, under the names they give \
+         themselves. A broken one changes nothing and is told of; one that is removed stays loaded.",
+    ),
+    unset(
+        "modules.code_cache",
+        "path",
+        ("\"/var/cache/cnn/code\"", "modules are compiled at each start"),
+        Restart,
+        "A directory for the compiled code of modules, so that a known one is ready at once. It is made if it is not \
+         there; nobody but the proxy's user may enter it.",
+    ),
 ];
 
 /// What is said of a section above its keys.
-const SECTIONS: [(&str, &str); 3] = [
+const SECTIONS: [(&str, &str); 4] = [
     ("deadlines", "How long each step may take."),
     ("limits", "How much one client or origin may ask for."),
     ("freshness", "For responses that do not say how long they may be used."),
+    ("modules", "Policies and other modules as files: `cnn module list` says what is loaded."),
 ];
 
 /// The default file: every key with its meaning and default; those without a default are commented out.

@@ -201,7 +201,7 @@ impl Runner {
     fn replace_unfit(&mut self) {
         let moment = self.moment("the executor: wrong victims");
         if self.executor.roll_back(Reevaluate::All, Cause::Fault, moment).is_err()
-            && let Ok(next) = prepare(self.executor.board(), &self.surroundings, &self.first)
+            && let Ok(next) = prepare(self.executor.board(), &self.surroundings, &self.first, EXECUTOR)
         {
             let moment = self.moment("the executor: wrong victims");
             // Refused only while there are too many orders, and then it is tried again.
@@ -214,8 +214,9 @@ impl Runner {
         let status = catch_unwind(AssertUnwindSafe(|| self.executor.status())).ok();
         let before = status.and_then(|status| status.previous).map(|manifest| manifest.name.clone());
         let names = [before.unwrap_or_default(), Cow::Owned(self.first.clone())];
-        let next =
-            names.iter().find_map(|name| prepare(self.executor.board(), &self.surroundings, name).ok());
+        let next = names
+            .iter()
+            .find_map(|name| prepare(self.executor.board(), &self.surroundings, name, EXECUTOR).ok());
         let Some(next) = next else { return };
         let (_, retired) = self.executor.start_over(next, self.moment("the executor: a policy panicked"));
         drop_elsewhere(retired);
@@ -226,6 +227,9 @@ impl Runner {
         Moment { by: Cow::Borrowed(by), at: clock.wall(), counted: traffic(), prepare_us: 0 }
     }
 }
+
+/// Who asks for a module where it is the configured policy that is to decide again.
+const EXECUTOR: &str = "the executor";
 
 /// What follows a round.
 enum Rest {

@@ -63,7 +63,7 @@ fn started(first: &str) -> (Arc<Board>, Engine) {
         capacity: 1 << 30,
         traffic,
         policies: policies(),
-        modules: Modules::default(),
+        library: Arc::new(Library::new(cnn_modules::Metering::Deadline, None)),
     };
     let engine = Engine::start(Arc::clone(&board), first, surroundings).unwrap();
     (board, engine)
@@ -154,7 +154,7 @@ fn what_cannot_be_used_changes_nothing() {
         capacity: 1,
         traffic: Box::new(Traffic::default),
         policies: policies(),
-        modules: Modules::default(),
+        library: Arc::new(Library::new(cnn_modules::Metering::Deadline, None)),
     };
     assert!(matches!(Engine::start(board, "best", surroundings), Err(StartError::Policy(_))));
 }
