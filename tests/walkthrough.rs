@@ -12,13 +12,21 @@ fn blocks(page: &str, heading: &str) -> Vec<String> {
     let begin = page.find(heading).unwrap_or_else(|| panic!("no heading {heading}"));
     let section = &page[begin + heading.len()..];
     let section = section.find("\n## ").map_or(section, |end| &section[..end]);
-    section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
+    section
+        .split("```sh\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or_default().to_owned())
+        .collect()
 }
 
 /// Runs a block as someone would who typed it, with this proxy as the only one, and gives what it printed.
 fn run(block: &str, folder: &Path, cnn: &Cnn) -> String {
     let exe = Path::new(cnn_exe!());
-    let path = format!("{}:{}", exe.parent().expect("it is in a folder").display(), std::env::var("PATH").unwrap_or_default());
+    let path = format!(
+        "{}:{}",
+        exe.parent().expect("it is in a folder").display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
     let output = Command::new("sh")
         .args(["-euc", block])
         .current_dir(folder)

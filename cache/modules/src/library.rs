@@ -199,7 +199,7 @@ impl Library {
     }
 
     fn code(&self, path: &Path) -> Result<Code, SourceError> {
-        self.host().map_err(|error| SourceError::Load { path: path.to_owned(), error })?.code(path)
+        self.host()?.code(path)
     }
 
     /// The name a module gives itself, or the first like it that is free.

@@ -28,7 +28,7 @@ impl Library {
     /// When there is none, it decides something else, or it does not take what it is given.
     pub fn monitor(&self, spec: &str) -> Result<BuiltMonitor, SourceError> {
         let parsed = Spec::parse(spec)?;
-        let Some(loaded) = self.get(parsed.name) else { return self.host().monitor(spec) };
+        let Some(loaded) = self.get(parsed.name) else { return self.host()?.monitor(spec) };
         let settings = parsed.settings_over(loaded.settings.clone(), &loaded.code.manifest().parameters)?;
         let built = of_code(&loaded.name, &loaded.code, &settings)?;
         if let Some(health) = &built.health {

@@ -51,6 +51,9 @@ pub enum SourceError {
         #[source]
         error: LoadError,
     },
+    /// There is no compiler for modules on this machine.
+    #[error(transparent)]
+    Host(#[from] LoadError),
     /// It decides something else.
     #[error("{name} is of role {role}; expected {expected}", role = .role.as_str(), expected = .expected.as_str())]
     Role {
