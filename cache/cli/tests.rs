@@ -57,8 +57,10 @@ fn serve_takes_exactly_its_flags() {
     let expected = [
         "access-log",
         "admin-socket",
+        "admission",
         "allow-destination",
         "config",
+        "freshness",
         "listen",
         "memory",
         "metrics",
