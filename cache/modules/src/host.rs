@@ -12,7 +12,7 @@ use moka::sync::Cache;
 use thiserror::Error;
 use wasmtime::{InstancePre, Linker, Module};
 
-use crate::limits::COMPILED_BYTES_MAX;
+use crate::limits::{COMPILED_BYTES_MAX, FILTER_FUEL_MAX};
 use crate::script::Compiler;
 use crate::wasm::guest::{Guest, Held, InstantiateError, Prepare};
 use crate::wasm::{self, Engines, Hooks, Key, Publisher, Score, Watcher};
@@ -221,6 +221,38 @@ impl Wasm {
             Kind::Score => Replacement::Score(Box::new(Score::new(guest, event_time)?)),
         };
         Ok(Built { manifest, replacement, health })
+    }
+
+    /// A new instance of an admission policy before a cache of `capacity` bytes.
+    ///
+    /// # Errors
+    /// When the module is none, wants more than it may have, or does not do what one must.
+    pub(crate) fn admit(
+        &self,
+        settings: &Settings,
+        capacity: u64,
+    ) -> Result<wasm::Admitting, InstantiateError> {
+        wasm::Admitting::new(self.filter(Role::Admission, settings, capacity)?)
+    }
+
+    /// A new instance of freshness rules.
+    ///
+    /// # Errors
+    /// When the module is none, wants more than it may have, or does not do what one must.
+    pub(crate) fn rule(&self, settings: &Settings) -> Result<wasm::Ruling, InstantiateError> {
+        wasm::Ruling::new(self.filter(Role::Freshness, settings, 0)?)
+    }
+
+    /// An instance of a filter: prepared with the time of any module, then asked within less.
+    fn filter(&self, expected: Role, settings: &Settings, capacity: u64) -> Result<Guest, InstantiateError> {
+        let role = self.verified.manifest().role;
+        if role != expected {
+            return Err(InstantiateError::OtherRole { role, expected });
+        }
+        let values: Vec<_> = settings.values().map(|(_, value)| value).collect();
+        let mut guest = self.guest(&values, capacity, 0)?;
+        guest.hurry(FILTER_FUEL_MAX);
+        Ok(guest)
     }
 
     /// A new instance of a monitor.

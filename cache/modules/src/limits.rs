@@ -134,3 +134,21 @@ pub(crate) const TRIALS: [(Mime, u64, u32); 7] = [
     (Mime::Font, 40_000, u32::MAX),
     (Mime::Binary, u64::MAX, 1),
 ];
+
+/// Instructions a filter may take for one answer: about a tenth of a millisecond, for others wait meanwhile.
+pub const FILTER_FUEL_MAX: u64 = 200_000;
+
+/// Steps a filter that is a script may take for one answer: about a tenth of a millisecond.
+pub const FILTER_OPERATIONS_MAX: u64 = 2_000;
+
+/// Longest path that a script of a filter sees, in bytes: what it may still make strings of.
+pub const FILTER_PATH_BYTES_MAX: usize = SCRIPT_STRING_MAX / 2;
+
+/// Documents that `seen` remembers for a script at least; three bytes each.
+pub const FILTER_SEEN: usize = 1_000_000;
+
+/// Documents that the `sketch` of a script is made for; eight bytes each.
+pub const FILTER_SKETCHED: usize = 1 << 18;
+
+/// Origins that are remembered for a script: 4,096 of them, as many as can be passed by.
+pub const FILTER_ORIGINS_MAX: usize = 4096;

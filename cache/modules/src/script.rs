@@ -16,11 +16,14 @@
 //! A script has no files, no clock of its own, no random source and no other script; its loops, its depth, its strings
 //! and its arrays are bounded. What it does wrong costs that one decision.
 
+mod admission;
 mod compiler;
 mod document;
 mod engine;
 mod error;
 mod execution;
+mod filter;
+mod freshness;
 mod machine;
 mod monitor;
 mod policy;
@@ -30,7 +33,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cnn_core::monitor::{Metrics, Monitor};
-use cnn_core::policy::{Document, Kind, Replacement};
+use cnn_core::policy::{Admission, Document, Freshness, Kind, Replacement};
 use cnn_core::time::Tick;
 use rhai::{AST, ASTNode, Expr, Position};
 
@@ -63,6 +66,17 @@ pub struct Script {
 enum Body {
     Policy(Arc<Program>),
     Monitor(Arc<monitor::Program>),
+    Admission(Arc<admission::Program>),
+    Freshness(Arc<freshness::Program>),
+}
+
+/// What an admission policy wants beside being asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wants {
+    /// To be told of hits.
+    pub(crate) hits: bool,
+    /// To name origins that are passed by.
+    pub(crate) bypass: bool,
 }
 
 impl Script {
@@ -81,10 +95,8 @@ impl Script {
         match script_role(text) {
             Role::Replacement => {}
             Role::Monitor => return monitor::compile(&source),
-            role @ (Role::Admission | Role::Freshness) => {
-                let role = role.as_str();
-                return Err(source.error(Position::NONE, format!("scripts of role {role} are not taken yet")));
-            }
+            Role::Admission => return admission::compile(&source),
+            Role::Freshness => return freshness::compile(&source),
         }
         let ast = engine::compile(text)
             .map_err(|error| source.error(error.position(), error.err_type().to_string()))?;
@@ -112,7 +124,7 @@ impl Script {
     pub fn execution(&self) -> Execution {
         match &self.body {
             Body::Policy(program) => self.compiler.execution(program),
-            Body::Monitor(_) => {
+            Body::Monitor(_) | Body::Admission(_) | Body::Freshness(_) => {
                 Execution::Interpreted { why: "only scores are compiled".to_owned(), place: None }
             }
         }
@@ -166,6 +178,33 @@ impl Script {
             Kind::Key | Kind::Hooks => Replacement::Key(Box::new(scripted)),
         };
         Ok(Built { manifest, replacement, health })
+    }
+
+    /// A new instance of an admission policy, with what it says it wants: to be told of hits, to name origins.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn admit(&self) -> Result<(Box<dyn Admission>, Wants, Arc<Health>), InstantiateError> {
+        let Body::Admission(program) = &self.body else {
+            let role = self.manifest.role;
+            return Err(InstantiateError::OtherRole { role, expected: Role::Admission });
+        };
+        let health = Arc::new(Health::default());
+        let wants = Wants { hits: program.wants_hits(), bypass: program.bypasses() };
+        Ok((Box::new(admission::Admitting::new(Arc::clone(program), Arc::clone(&health))), wants, health))
+    }
+
+    /// A new instance of freshness rules.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn rule(&self) -> Result<(Box<dyn Freshness>, Arc<Health>), InstantiateError> {
+        let Body::Freshness(program) = &self.body else {
+            let role = self.manifest.role;
+            return Err(InstantiateError::OtherRole { role, expected: Role::Freshness });
+        };
+        let health = Arc::new(Health::default());
+        Ok((Box::new(freshness::Ruling::new(Arc::clone(program), Arc::clone(&health))), health))
     }
 
     /// A new instance of a monitor.

@@ -5,7 +5,10 @@ pub(crate) mod guest;
 pub(crate) mod reproduce;
 pub(crate) mod verify;
 
+mod admission;
 mod engine;
+mod filter;
+mod freshness;
 mod hooks;
 mod key;
 mod monitor;
@@ -13,7 +16,9 @@ mod precompiled;
 mod score;
 mod table;
 
+pub(crate) use self::admission::Admitting;
 pub(crate) use self::engine::{Engines, Meter, limits};
+pub(crate) use self::freshness::Ruling;
 pub(crate) use self::hooks::Hooks;
 pub(crate) use self::key::Key;
 pub(crate) use self::monitor::{Publisher, Watcher, link as link_publishing};

@@ -6,11 +6,13 @@
 #![no_std]
 
 mod event;
+mod filter;
 mod guest;
 mod manifest;
 mod request;
 
 pub use event::{EVENT_BYTES, Event, EventKind, Flags};
+pub use filter::{CANDIDATE_BYTES, FILTER_TEXT_BYTES, RESPONSE_BYTES, RULE_BYTES, RuleOptions};
 pub use guest::{BATCH_EVENTS_MAX, COLUMNS_BYTES, Columns, MANIFEST_SECTION, PICKS_MAX, SCORES_MAX};
 pub use manifest::{Goal, HitEvents, Kind};
 pub use request::{

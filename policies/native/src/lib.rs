@@ -16,8 +16,12 @@ mod queues;
 mod sampled;
 #[cfg(test)]
 mod script;
+mod seen;
 mod sketch;
 mod squid;
+
+pub use seen::Seen;
+pub use sketch::Sketch;
 
 use cnn_core::policy::{Choice, Factory, SpecError};
 

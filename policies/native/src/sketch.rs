@@ -15,21 +15,28 @@ const SAMPLE_FACTOR: usize = 10;
 const ONE_OF_EACH: u64 = 0x1111_1111_1111_1111;
 const SEVEN_OF_EACH: u64 = 0x7777_7777_7777_7777;
 
-/// The sketch: eight bytes for a document, rounded up to a power of two.
+/// How often documents were asked for lately: eight bytes for a document, rounded up to a power of two.
 // Invariant: words.len() is a power of two and at least a block.
-pub(crate) struct Sketch {
+pub struct Sketch {
     words: Vec<u64>,
     uses: usize,
     documents: usize,
 }
 
+impl Default for Sketch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Sketch {
-    pub(crate) fn new() -> Self {
+    /// For hardly any document: see [`Sketch::fit`].
+    pub fn new() -> Self {
         Self { words: vec![0; BLOCK_WORDS], uses: 0, documents: 0 }
     }
 
     /// There are as many documents: it is made large enough for them.
-    pub(crate) fn fit(&mut self, documents: usize) {
+    pub fn fit(&mut self, documents: usize) {
         self.documents = self.documents.max(documents);
         while self.words.len() < self.documents {
             // A block's index gets one more bit: both blocks it may have come from know as much.
@@ -38,7 +45,7 @@ impl Sketch {
     }
 
     /// Counts a use.
-    pub(crate) fn add(&mut self, hash: u64) {
+    pub fn add(&mut self, hash: u64) {
         let spread = spread(hash);
         let mut is_added = false;
         for row in 0..ROWS {
@@ -54,8 +61,8 @@ impl Sketch {
         }
     }
 
-    /// Uses lately, at most [`COUNT_MAX`].
-    pub(crate) fn count(&self, hash: u64) -> u8 {
+    /// Uses lately, at most 15.
+    pub fn count(&self, hash: u64) -> u8 {
         let spread = spread(hash);
         let counts = (0..ROWS).map(|row| {
             let (word, shift) = self.counter(spread, row);
@@ -64,7 +71,8 @@ impl Sketch {
         counts.min().unwrap_or(0)
     }
 
-    pub(crate) fn state_bytes(&self) -> usize {
+    /// Bytes of the counters.
+    pub fn state_bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>()
     }
 

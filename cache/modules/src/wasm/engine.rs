@@ -32,8 +32,8 @@ pub(crate) struct Ticker;
 pub(crate) enum Meter {
     /// By time; keeps the clock running.
     Deadline(#[expect(dead_code, reason = "held, not read: the ticker lives as long as it")] Arc<Ticker>),
-    /// By instructions.
-    Fuel,
+    /// By so many instructions.
+    Fuel(u64),
 }
 
 impl Engines {
@@ -45,7 +45,7 @@ impl Engines {
     /// A meter for one instance.
     pub(crate) fn meter(&self) -> Meter {
         match self.metering {
-            Metering::Fuel | Metering::Traced => Meter::Fuel,
+            Metering::Fuel | Metering::Traced => Meter::Fuel(CALL_FUEL_MAX),
             Metering::Deadline => Meter::Deadline(self.ticker()),
         }
     }
@@ -78,13 +78,20 @@ impl Engines {
 }
 
 impl Meter {
+    /// Fewer instructions from now on, where they are counted.
+    pub(crate) fn lower(&mut self, most: u64) {
+        if let Self::Fuel(fuel) = self {
+            *fuel = most.min(*fuel);
+        }
+    }
+
     /// Gives the next call its time.
     #[inline]
     pub(crate) fn arm<T>(&self, store: &mut Store<T>) {
         match self {
             Self::Deadline(_) => store.set_epoch_deadline(CALL_TICKS_MAX),
-            Self::Fuel => {
-                let is_set = store.set_fuel(CALL_FUEL_MAX);
+            Self::Fuel(fuel) => {
+                let is_set = store.set_fuel(*fuel);
                 debug_assert!(is_set.is_ok(), "the engine counts fuel");
             }
         }

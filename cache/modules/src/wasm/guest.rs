@@ -116,6 +116,11 @@ impl Guest {
         Ok(guest)
     }
 
+    /// Bounds the calls that follow more tightly than those of its preparation.
+    pub(crate) fn hurry(&mut self, fuel: u64) {
+        self.meter.lower(fuel);
+    }
+
     /// The counters of this instance.
     pub(crate) fn health(&self) -> &Arc<Health> {
         &self.health

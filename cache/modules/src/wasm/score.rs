@@ -115,7 +115,7 @@ impl ScorePolicy for Score {
 }
 
 /// A document as the contract lays it out.
-fn columns_bytes(slot: Slot, document: &Document) -> [u8; COLUMNS_BYTES] {
+pub(super) fn columns_bytes(slot: Slot, document: &Document) -> [u8; COLUMNS_BYTES] {
     let mut bytes = [0; COLUMNS_BYTES];
     let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
     put(0, &slot.to_le_bytes());

@@ -75,8 +75,24 @@ const MONITOR: &[Export] = &[
     export("on_tick", &[I64, I64], &[], Need::Never),
 ];
 
-/// What modules of every other role export: they are told of nothing yet.
-const OTHER: &[Export] = &[SET, INIT];
+const ADMISSION: &[Export] = &[
+    SET,
+    INIT,
+    export("candidate", &[], &[I32], Need::Always),
+    export("text", &[], &[I32], Need::Never),
+    export("admit", &[], &[I32], Need::Always),
+    export("hit", &[], &[], Need::Never),
+    export("bypass", &[I32], &[I32], Need::Never),
+];
+
+const FRESHNESS: &[Export] = &[
+    SET,
+    INIT,
+    export("response", &[], &[I32], Need::Always),
+    export("text", &[], &[I32], Need::Never),
+    export("rule", &[], &[I32], Need::Always),
+    export("refresh", &[], &[I32], Need::Always),
+];
 
 /// A function of the host that modules of a role may import from `cnn`.
 pub(crate) struct Import {
@@ -106,8 +122,12 @@ pub(crate) const fn imports(role: Role) -> &'static [Import] {
 pub(crate) const fn exports(manifest: &ModuleManifest) -> &'static [Export] {
     match manifest.replacement {
         Some(Replacing { kind, .. }) => of_kind(kind),
-        None if matches!(manifest.role, Role::Monitor) => MONITOR,
-        None => OTHER,
+        None => match manifest.role {
+            Role::Monitor => MONITOR,
+            Role::Admission => ADMISSION,
+            // A replacement policy says its kind.
+            Role::Freshness | Role::Replacement => FRESHNESS,
+        },
     }
 }
 
@@ -160,6 +180,27 @@ mod tests {
         assert_eq!(text.lines().filter(|line| line.starts_with("| `")).count(), rows);
         for served in cnn_abi::Served::ALL {
             assert!(PAGE.contains(&format!("| {} | {} | ", *served as u8, served.as_str())), "{served:?}");
+        }
+    }
+
+    #[test]
+    fn the_page_of_the_contract_lists_what_filters_export() {
+        const PAGE: &str = include_str!("../../../../policies/abi/README.md");
+        for (begin, end, exports) in [
+            ("\n*admission*: ", "\n*freshness*: ", ADMISSION),
+            ("\n*freshness*: ", "\n*monitor*: ", FRESHNESS),
+        ] {
+            let text = &PAGE[PAGE.find(begin).unwrap()..PAGE.find(end).unwrap()];
+            for export in exports.iter().filter(|it| !["set", "init"].contains(&it.name)) {
+                let row =
+                    format!("| `{}` | `{}` |", export.name, signature(export.parameters, export.results));
+                assert!(text.contains(&row), "no {row}");
+            }
+            assert_eq!(
+                text.lines().filter(|line| line.starts_with("| `")).count(),
+                exports.len() - 2,
+                "{begin}"
+            );
         }
     }
 

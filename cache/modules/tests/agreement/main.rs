@@ -32,6 +32,9 @@ const TWINS: &[(&str, &str)] = &[
     ("wat-gds", "gds"),
 ];
 
+/// Admission policies and freshness rules.
+const FILTERS: [&str; 2] = ["wat-refresh", "wat-size-threshold"];
+
 /// Modules that watch.
 const MONITORS: &[&str] = &["wat-served"];
 
@@ -222,8 +225,9 @@ fn the_committed_modules_are_those_of_their_list() {
         assert_eq!(Digest::of(&std::fs::read(folder().join(file)).unwrap()).to_string(), digest, "{file}");
     }
     let files = std::fs::read_dir(folder()).unwrap().count() - 1;
-    // A monitor decides nothing that could be compared; what it counts is, where it is run.
-    let compared = TWINS.len() + MONITORS.len();
+    // A monitor decides nothing that could be compared; what it counts is, where it is run. Filters are compared where
+    // they are asked.
+    let compared = TWINS.len() + MONITORS.len() + FILTERS.len();
     assert_eq!((files, compared), (listed.len(), listed.len()), "each file is listed and compared");
 }
 

@@ -1,0 +1,11 @@
+(module
+  (@custom "cnn" "abi: 1\nname: size-threshold-by-hand\nrole: admission\nsummary: nothing larger than so many bytes\nparameter: max real 65536 0 1e15 bytes of the largest document that is stored\n")
+  (memory (export "memory") 1)
+  (global $max (mut f64) (f64.const 0))
+  (func (export "set") (param $number i32) (param $value f64) (global.set $max (local.get $value)))
+  (func (export "init") (param i64 i32))
+  (func (export "candidate") (result i32) (i32.const 0))
+  (func (export "admit") (result i32)
+    (if (result i32) (f64.le (f64.convert_i64_u (i64.load offset=16 (i32.const 0))) (global.get $max))
+      (then (i32.const 1))
+      (else (i32.const 2)))))
