@@ -1,8 +1,15 @@
 //! Admission policies and freshness rules in a real `cnn serve`: swapped while it serves, asked once, harmless.
 
+use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
-use cnn_support::{After, Answer, Cnn, Connection, Launch, Origin, Reply, Request, at_once, cnn_exe};
+use cnn_support::{
+    After, Answer, Cnn, Connection, Launch, Origin, Reply, Request, at_once, cnn_exe, eventually,
+};
 
 /// An origin whose paths say what it sends: `/chunked...` without a length, `/modified...` with nothing but a date of
 /// modification, `/plain...` with nothing at all, everything else for a minute.
@@ -162,4 +169,114 @@ fn filters_of_the_configuration_are_asked_from_the_start() {
     assert_eq!(asked(), ("second-hit".into(), "refresh(min=5)".into()));
     let list = String::from_utf8_lossy(&cnn.verb(&["admission", "list"]).stdout).into_owned();
     assert!(list.lines().any(|line| line.starts_with("second-hit") && line.contains(" asked ")), "{list}");
+}
+
+/// A file of this repository.
+fn file(path: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path).display().to_string()
+}
+
+/// A script written for a test, in the proxy's folder.
+fn script(cnn: &Cnn, text: &str) -> String {
+    let path: PathBuf = cnn.folder().join("mine.rhai");
+    fs::write(&path, text).expect("the temporary folder can be written");
+    path.display().to_string()
+}
+
+#[test]
+fn scripts_and_modules_decide_like_what_is_built_in() {
+    let (cnn, origin) = (start(&[]), origin());
+    cnn.json(&["admission", "use", &file("scripts/admission/second-hit.rhai")]);
+    assert!(get(&cnn, &origin, "/s").ends_with("detail=not-admitted:first-seen"));
+    assert!(get(&cnn, &origin, "/s").contains("stored"));
+    assert!(get(&cnn, &origin, "/s").starts_with("hit"));
+    let small = format!("{}(max=700)", file("policies/guests/wasm/wat-size-threshold.wasm"));
+    assert_eq!(cnn.json(&["admission", "use", &small])["name"], small.as_str());
+    assert!(get(&cnn, &origin, "/small").contains("stored"));
+    let long = format!("/{}", "x".repeat(100));
+    assert!(get(&cnn, &origin, &long).ends_with("detail=not-admitted:too-large"));
+    for rules in ["scripts/freshness/squid-default.rhai", "policies/guests/wasm/wat-refresh.wasm"] {
+        cnn.json(&["freshness", "use", &file(rules)]);
+        let status = get(&cnn, &origin, &format!("/modified/{}", rules.len()));
+        assert!(status.contains("ttl=259200") || status.contains("ttl=259199"), "{rules}: {status}");
+    }
+    let shown = cnn.json(&["freshness", "show"]);
+    assert_eq!((&shown["asked"], &shown["failed"]), (&1.into(), &0.into()), "{shown}");
+}
+
+#[test]
+fn a_module_that_never_ends_harms_nobody_and_is_not_asked_any_more() {
+    let (cnn, origin) = (start(&[("--metrics", "127.0.0.1:0")]), origin());
+    // Good as long as it is tried; a document that is fetched has a hash.
+    let mine = script(&cnn, "//! role: admission\nif doc.hash > 0 { loop { } } else { true }\n");
+    cnn.json(&["admission", "use", &mine]);
+    for number in 0..12 {
+        let path = format!("/{number}");
+        assert!(get(&cnn, &origin, &path).contains("stored"));
+        assert!(get(&cnn, &origin, &path).starts_with("hit"));
+    }
+    let shown = cnn.json(&["admission", "show"]);
+    assert_eq!((&shown["quarantined"], &shown["failed"]), (&true.into(), &8.into()), "{shown}");
+    assert!(shown["last_fault"].as_str().is_some_and(|fault| fault.contains("line 2")), "{shown}");
+    assert_eq!(cnn.json(&["status"])["admission"], "none");
+    assert_eq!(metric(&cnn, "cnn_admission_total{answer=\"failed\"}"), 8);
+    assert_eq!(metric(&cnn, "cnn_admission_total{answer=\"quarantined\"}"), 4);
+}
+
+#[test]
+fn a_slow_server_is_passed_by() {
+    let slow = Origin::start(|request: &Request, answer: &mut Answer<'_>| {
+        // What makes it slow.
+        thread::sleep(Duration::from_millis(50));
+        answer.whole(200, &["Cache-Control: max-age=60"], request.target.repeat(8).as_bytes())
+    });
+    let cnn = start(&[("--metrics", "127.0.0.1:0")]);
+    let mine = "//! role: admission\nfn bypass(origin) { origin.requests >= 2 && origin.ttfb_ms > 30 }\n";
+    let mine = script(&cnn, mine);
+    cnn.json(&["admission", "use", &mine]);
+    assert!(get(&cnn, &slow, "/first").contains("stored"));
+    get(&cnn, &slow, "/second");
+    eventually("the slow server is passed by", || {
+        cnn.json(&["admission", "show"])["passed_by"] == serde_json::json!(["127.0.0.1"])
+    });
+    // Not even looked up, though it is stored.
+    assert_eq!(get(&cnn, &slow, "/first"), "fwd=bypass; fwd-status=200");
+    assert_eq!(slow.count("/first"), 2);
+    assert_eq!(metric(&cnn, "cnn_bypassed_total"), 1);
+    cnn.json(&["admission", "use", "none"]);
+    assert!(get(&cnn, &slow, "/first").starts_with("hit"));
+}
+
+#[test]
+fn a_policy_that_wants_hits_is_told_of_them_beside_the_workers() {
+    let (cnn, origin) = (start(&[("--policy", "fifo")]), origin());
+    let mine = "//! role: admission\nfn admit(doc, sketch) { sketch.count(doc) >= 2 || doc.host == \"127.0.0.1\" }\nfn hit(doc, sketch) { sketch.add(doc); }\n";
+    let mine = script(&cnn, mine);
+    cnn.json(&["admission", "use", &mine]);
+    get(&cnn, &origin, "/a");
+    eventually("the policy hears of hits", || {
+        get(&cnn, &origin, "/a");
+        // The sketch is made with the first hit that is told.
+        cnn.json(&["admission", "show"])["state_bytes"].as_u64() > Some(1 << 20)
+    });
+    assert_eq!(cnn.json(&["admission", "show"])["failed"], 0);
+}
+
+#[test]
+fn a_replay_by_file_is_a_replay_by_name() {
+    let cnn = start(&[]);
+    let trace = file("traces/data/squid-sample-access-full.log");
+    let rows = |admission: &str| {
+        let output = cnn.folder().join("out.csv").display().to_string();
+        let words = ["replay", &trace, "--policy", "lru", "--size", "10%", "--admission", admission];
+        let done = Command::new(cnn_exe!()).args(words).args(["--csv", &output]).output().expect("it starts");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let text = fs::read_to_string(&output).expect("the table is there");
+        let row = text.lines().nth(1).expect("one row").to_owned();
+        // Up to the evictions; then come times and the name.
+        row.split(',').take(9).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let named = rows("second-hit");
+    assert_eq!(rows(&file("scripts/admission/second-hit.rhai")), named);
+    assert_ne!(rows("size-threshold(max=64GiB)"), named);
 }

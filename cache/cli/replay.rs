@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use clap::Args;
-use cnn_core::policy::{AdmissionChoice, Spec};
-use cnn_modules::{Host, Metering};
+use cnn_core::policy::{PrepareError, Spec};
+use cnn_modules::{BuiltAdmission, Host, Metering, SourceError};
 use cnn_replay::Trace;
 use cnn_replay::output::{Output, check_distinct};
 use cnn_replay::replay::{
-    Accounting, Ailing, Bound, Clocked, Contender, Curve, Grid, Instance, Latency, MOKA, Options, Outcome,
-    Planned, Policy, Room, RunError, Size, Sweep, Unit, What, curve, geometric, sweep,
+    Accounting, Admitting, Ailing, Asked, Bound, Clocked, Contender, Curve, Grid, Instance, Latency, MOKA,
+    Options, Outcome, Planned, Policy, Room, RunError, Size, Sweep, Unit, What, curve, geometric, sweep,
 };
 use cnn_replay::report::{self, Report, command_line, grid};
 
@@ -60,7 +60,7 @@ pub(super) struct Replay {
     /// Store nothing that would fill one part in so many of the cache (libCacheSim's S3-FIFO has 10)
     #[arg(long, value_name = "N")]
     largest: Option<NonZeroU64>,
-    /// Ask before storing: an admission policy like `size-threshold(max=64KiB)` or `second-hit`
+    /// Ask before storing: an admission policy like `size-threshold(max=64KiB)`, or the file of a module or script
     #[arg(long, value_name = "NAME")]
     admission: Option<String>,
     /// Switch on the way: at a request number, a share like 50% or a time like 2h; re-evaluate a number, 20%, all or flush
@@ -198,11 +198,7 @@ impl Replay {
     }
 
     fn options(&self, policies: &Policies) -> Result<Options, Failure> {
-        let admission = self.admission.as_deref().map(cnn_policies::admission::choose).transpose();
-        let admission: Option<AdmissionChoice> = admission.map_err(|error| {
-            let known = cnn_policies::admission::registry().iter().map(|factory| (factory.manifest)().name);
-            Failure::Said(format!("{error}; known: {}", known.collect::<Vec<_>>().join(", ")))
-        })?;
+        let admission = self.admission.as_deref().map(|spec| policies.admission(spec)).transpose()?;
         let switches = self.switch.iter().map(|planned| planned.resolve(|spec| policies.find(spec, &[])));
         Ok(Options {
             accounting: Accounting {
@@ -433,6 +429,32 @@ impl Policies {
             let (prepared, health) = source.prepare(capacity, slots_max)?;
             let health = health.map(|health| Box::new(move || ailing(&health.report())) as _);
             Ok(Instance { prepared, health })
+        }))
+    }
+}
+
+impl Policies {
+    /// The admission policy of a spec.
+    fn admission(&self, spec: &str) -> Result<Admitting, Failure> {
+        if !cnn_modules::is_file(spec) {
+            return Admitting::resolve(spec).map_err(|error| {
+                let known = cnn_policies::admission::registry().iter().map(|it| (it.manifest)().name);
+                Failure::Said(format!("{error}; known: {}", known.collect::<Vec<_>>().join(", ")))
+            });
+        }
+        let host = self.host.as_ref().map_err(|error| Failure::Said(error.clone()))?;
+        let source = host.admission(spec).map_err(|error| Failure::Said(error.to_string()))?;
+        let name = source.name().to_owned();
+        Ok(Admitting::new(name.clone(), move |capacity| {
+            let failed =
+                |error: SourceError| PrepareError::Module { name: name.clone(), why: error.to_string() };
+            let BuiltAdmission { manifest, instance, health } = source.build(capacity).map_err(failed)?;
+            Ok(Asked {
+                policy: instance,
+                hit_events: manifest.hit_events,
+                bypasses: manifest.bypasses,
+                health: health.map(|health| Box::new(move || ailing(&health.report())) as _),
+            })
         }))
     }
 }

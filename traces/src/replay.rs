@@ -10,6 +10,7 @@
 //! the same on any machine. Nothing here writes: reports are made from [`Outcome`]s.
 
 mod accounting;
+mod admission;
 mod agreement;
 mod bounds;
 mod cache;
@@ -32,6 +33,7 @@ mod testing;
 mod timeline;
 
 pub use accounting::{Accounting, BadRoom, BadSize, METADATA_BYTES, Room, Size, working_set};
+pub use admission::{Admitting, Asked};
 pub use agreement::{Aspect, Counted, Counting, Matrix, ORIGINS_MAX};
 pub use bounds::Bound;
 pub(crate) use bounds::Boundless;

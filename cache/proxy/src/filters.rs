@@ -27,8 +27,8 @@ use crate::metrics::Metrics;
 
 pub(crate) use self::admission::{Gate, detail};
 pub(crate) use self::freshness::Rules;
-pub(crate) use self::prepare::Prepared;
 pub use self::prepare::{FilterError, NONE};
+pub(crate) use self::prepare::{FilterHost, Prepared};
 pub(crate) use self::seat::{Answers, Seat};
 pub(crate) use self::switch::Switching;
 

@@ -4,11 +4,12 @@
 //! engine's: columns, executor, orders.
 
 use cnn_core::policy::{
-    Admission, AdmissionChoice, Candidate, Direct, Document, HitEvents, PrepareError, Prepared, Slot, Verdict,
+    BYPASS_FOR, Candidate, Direct, Document, HitEvents, PrepareError, Prepared, Slot, Verdict,
 };
 use cnn_core::time::Tick;
 
 use super::accounting::{Accounting, Room};
+use super::admission::{Admitting, Asked};
 use super::latency::Latency;
 use super::outcome::Faults;
 use super::policy::{Health, Policy};
@@ -29,9 +30,11 @@ pub(super) struct Cache<'a> {
     slot_of: Vec<Slot>,
     object_of: Vec<u32>,
     accounting: Accounting,
-    admission: Option<Box<dyn Admission>>,
+    admission: Option<Asked>,
     /// Whether the admission policy is told of hits.
     tells_hits: bool,
+    /// Until when each origin is passed by, by its number; empty where the admission policy names none.
+    bypassed: Vec<Tick>,
     capacity: u64,
     largest: u64,
     used: u64,
@@ -50,19 +53,26 @@ impl<'a> Cache<'a> {
         policy: &Policy,
         capacity: u64,
         accounting: Accounting,
-        admission: Option<&AdmissionChoice>,
+        admission: Option<&Admitting>,
     ) -> Result<Self, PrepareError> {
         let objects = trace.objects().len();
         let mut healths = Vec::new();
         let first = prepare(policy, capacity, objects.max(1), &mut healths)?;
+        let mut asked = admission.map(|admission| admission.build(capacity)).transpose()?;
+        if let (Some(admission), Some(asked)) = (admission, &mut asked) {
+            healths.extend(asked.health.take().map(|health| (admission.name().to_owned(), health)));
+        }
+        let origins =
+            if asked.as_ref().is_some_and(|asked| asked.bypasses) { trace.origins().len() } else { 0 };
         Ok(Self {
             trace,
             engine: Direct::new(first, objects),
             slot_of: vec![NONE; objects],
             object_of: Vec::new(),
             accounting,
-            admission: admission.map(|choice| choice.build(capacity)),
-            tells_hits: admission.is_some_and(|choice| choice.manifest().hit_events == HitEvents::Needed),
+            tells_hits: asked.as_ref().is_some_and(|asked| asked.hit_events == HitEvents::Needed),
+            bypassed: vec![Tick::default(); origins],
+            admission: asked,
             capacity,
             largest: accounting.largest(capacity),
             used: 0,
@@ -77,6 +87,10 @@ impl<'a> Cache<'a> {
     #[inline]
     pub(super) fn request(&mut self, row: &Row) -> bool {
         self.engine.set_now(Tick(row.time_us));
+        if !self.bypassed.is_empty() && self.is_passed_by(row) {
+            self.not_admitted += 1;
+            return false;
+        }
         let slot = self.slot_of[row.object as usize];
         if slot != NONE && row.flags & NOT_FROM_STORE == 0 {
             self.engine.hit(slot);
@@ -146,14 +160,29 @@ impl<'a> Cache<'a> {
 
     /// Whether the admission policy, if there is one, wants a document. Traces keep no paths.
     fn admits(&mut self, object: u32, document: Document) -> bool {
-        let Some(admission) = &mut self.admission else { return true };
+        let Some(asked) = &mut self.admission else { return true };
         let host = host(self.trace, object);
-        admission.admit(&Candidate { document, host, path: "" }) == Verdict::Admit
+        let verdict = asked.policy.admit(&Candidate { document, host, path: "" });
+        // As in the proxy, an origin is asked about after a candidate of it.
+        if let Some(until) = self.bypassed.get_mut(document.origin as usize) {
+            let is_passed_by = asked.policy.bypass(document.origin, host);
+            *until = if is_passed_by {
+                Tick(document.created.0.saturating_add(BYPASS_FOR.0))
+            } else {
+                Tick::default()
+            };
+        }
+        verdict == Verdict::Admit
+    }
+
+    fn is_passed_by(&self, row: &Row) -> bool {
+        let origin = self.trace.objects()[row.object as usize].origin;
+        self.bypassed.get(origin as usize).is_some_and(|&until| Tick(row.time_us) < until)
     }
 
     fn tell_admission(&mut self, slot: Slot) {
-        if let Some(admission) = &mut self.admission {
-            admission.hit(&self.engine.columns().get(slot));
+        if let Some(asked) = &mut self.admission {
+            asked.policy.hit(&self.engine.columns().get(slot));
         }
     }
 

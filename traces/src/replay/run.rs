@@ -5,9 +5,10 @@
 
 use std::hint::black_box;
 
-use cnn_core::policy::{AdmissionChoice, Traffic};
+use cnn_core::policy::Traffic;
 
 use super::accounting::Accounting;
+use super::admission::Admitting;
 use super::agreement::Counting;
 use super::cache::Cache;
 use super::cell::Cell;
@@ -25,7 +26,7 @@ pub struct Options {
     /// What documents are charged.
     pub accounting: Accounting,
     /// Who is asked before a document is stored; nobody when there is none.
-    pub admission: Option<AdmissionChoice>,
+    pub admission: Option<Admitting>,
     /// What hits and misses take.
     pub latency: Latency,
     /// Switches on the way.
@@ -92,7 +93,7 @@ pub fn observed(
         policy: policy.name().to_owned(),
         size: Some(size),
         unit: options.accounting.unit,
-        admission: options.admission.as_ref().map(|admission| admission.manifest().name.into_owned()),
+        admission: options.admission.as_ref().map(|admission| admission.name().to_owned()),
     };
     Ok(run.finish(cell))
 }

@@ -1,6 +1,7 @@
 //! The filters of the running proxy, as the admin socket shows and changes them.
 
-use cnn_core::policy::{AdmissionManifest, FreshnessManifest, HitEvents};
+use cnn_core::policy::{AdmissionManifest, FreshnessManifest, HitEvents, SpecError};
+use cnn_modules::SourceError;
 
 use super::audit::Peer;
 use super::live::{Live, parameter};
@@ -117,8 +118,9 @@ fn of_freshness(manifest: &FreshnessManifest) -> Filter {
 impl From<FilterError> for Refusal {
     fn from(error: FilterError) -> Self {
         let fault = match error {
-            FilterError::Spec(cnn_core::policy::SpecError::NoPolicy(_)) => Fault::NotFound,
-            FilterError::Spec(_) => Fault::BadRequest,
+            FilterError::Source(SourceError::Spec(SpecError::NoPolicy(_))) => Fault::NotFound,
+            FilterError::Source(SourceError::Spec(_)) => Fault::BadRequest,
+            FilterError::Source(_) | FilterError::Host(_) => Fault::Failed,
             FilterError::Stopped(Stopped) | FilterError::Thread(_) => Fault::Busy,
         };
         Self::new(fault, error.to_string())

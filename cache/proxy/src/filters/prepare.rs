@@ -1,10 +1,12 @@
 //! From what an operator writes to an instance that can be asked: looked up, read, compiled and built before anything
 //! changes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use cnn_core::policy::{Admission, AdmissionManifest, Freshness, FreshnessManifest, SpecError};
-use cnn_modules::Health;
+use cnn_core::policy::{Admission, AdmissionManifest, Freshness, FreshnessManifest};
+use cnn_modules::{
+    AdmissionSource, FreshnessSource, Health, Host, LoadError, Metering, SourceError, is_file,
+};
 use thiserror::Error;
 
 /// What is written for no filter.
@@ -25,7 +27,10 @@ pub(crate) struct Prepared<T: ?Sized, M> {
 pub enum FilterError {
     /// There is none that is written so.
     #[error(transparent)]
-    Spec(#[from] SpecError),
+    Source(#[from] SourceError),
+    /// There is no compiler for modules on this machine.
+    #[error(transparent)]
+    Host(#[from] LoadError),
     /// The follower of a filter that wants more than questions has no thread.
     #[error("cannot start the admission filter's thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -34,27 +39,47 @@ pub enum FilterError {
     Stopped(#[from] crate::engine::Stopped),
 }
 
-/// The admission policy that is written so, before a cache of `capacity` bytes; nobody for `none`.
-pub(crate) fn admission(
-    spec: &str,
-    capacity: u64,
-) -> Result<Option<Prepared<dyn Admission, AdmissionManifest>>, FilterError> {
-    if spec.trim() == NONE {
-        return Ok(None);
-    }
-    let choice = cnn_policies::admission::choose(spec)?;
-    let (manifest, instance) = (choice.manifest(), choice.build(capacity));
-    Ok(Some(Prepared { name: manifest.name.clone().into_owned(), manifest, instance, health: None }))
-}
+/// Where modules become filters, once one has been asked for: metered by instructions, since workers wait.
+#[derive(Default)]
+pub(crate) struct FilterHost(OnceLock<Result<Host, LoadError>>);
 
-/// The freshness rules that are written so; nobody for `none`.
-pub(crate) fn freshness(
-    spec: &str,
-) -> Result<Option<Prepared<dyn Freshness, FreshnessManifest>>, FilterError> {
-    if spec.trim() == NONE {
-        return Ok(None);
+impl FilterHost {
+    fn host(&self) -> Result<&Host, LoadError> {
+        self.0.get_or_init(|| Host::new(Metering::Fuel, None)).as_ref().map_err(Clone::clone)
     }
-    let choice = cnn_policies::freshness::choose(spec)?;
-    let (manifest, instance) = (choice.manifest(), choice.build());
-    Ok(Some(Prepared { name: manifest.name.clone().into_owned(), manifest, instance, health: None }))
+
+    /// The admission policy that is written so, before a cache of `capacity` bytes; nobody for `none`.
+    pub(super) fn admission(
+        &self,
+        spec: &str,
+        capacity: u64,
+    ) -> Result<Option<Prepared<dyn Admission, AdmissionManifest>>, FilterError> {
+        if spec.trim() == NONE {
+            return Ok(None);
+        }
+        let source = match is_file(spec) {
+            true => self.host()?.admission(spec)?,
+            false => AdmissionSource::built_in(spec)?,
+        };
+        let built = source.build(capacity)?;
+        let (manifest, instance, health) = (built.manifest, built.instance, built.health);
+        Ok(Some(Prepared { name: source.name().to_owned(), manifest, instance, health }))
+    }
+
+    /// The freshness rules that are written so; nobody for `none`.
+    pub(super) fn freshness(
+        &self,
+        spec: &str,
+    ) -> Result<Option<Prepared<dyn Freshness, FreshnessManifest>>, FilterError> {
+        if spec.trim() == NONE {
+            return Ok(None);
+        }
+        let source = match is_file(spec) {
+            true => self.host()?.freshness(spec)?,
+            false => FreshnessSource::built_in(spec)?,
+        };
+        let built = source.build()?;
+        let (manifest, instance, health) = (built.manifest, built.instance, built.health);
+        Ok(Some(Prepared { name: source.name().to_owned(), manifest, instance, health }))
+    }
 }

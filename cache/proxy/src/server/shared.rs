@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::{Config, Period};
-use crate::filters::Filters;
+use crate::filters::{FilterHost, Filters};
 use crate::http1::HeadLimits;
 use crate::limits::*;
 use crate::metrics::Metrics;
@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) repository: Arc<Repository>,
     pub(crate) settings: ArcSwap<Settings>,
+    /// Where modules become filters.
+    pub(crate) filter_host: FilterHost,
     /// Held while the settings are changed, by a reload or a switch of filters, so that neither undoes the other.
     pub(crate) changing: Mutex<()>,
     pub(crate) resolver: Arc<Resolver>,
@@ -144,6 +146,7 @@ impl Shared {
             metrics: Metrics::new(workers),
             started: clock.wall_ms() / 1000,
             settings: ArcSwap::from_pointee(Settings::new(config, &own, Filters::default())),
+            filter_host: FilterHost::default(),
             changing: Mutex::default(),
             own,
         }
