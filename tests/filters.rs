@@ -280,3 +280,20 @@ fn a_replay_by_file_is_a_replay_by_name() {
     assert_eq!(rows(&file("scripts/admission/second-hit.rhai")), named);
     assert_ne!(rows("size-threshold(max=64GiB)"), named);
 }
+
+#[test]
+fn a_loaded_module_is_asked_by_its_name_and_stays_while_it_is() {
+    let (cnn, origin) = (start(&[]), origin());
+    cnn.json(&["module", "load", &file("scripts/admission/size-threshold.rhai"), "--name", "small-only"]);
+    assert_eq!(cnn.json(&["admission", "use", "small-only"])["name"], "small-only");
+    assert!(get(&cnn, &origin, "/a").contains("stored"));
+    let refused = cnn.verb(&["module", "unload", "small-only"]);
+    assert!(!refused.status.success(), "{}", String::from_utf8_lossy(&refused.stdout));
+    let wrong = cnn.verb(&["freshness", "use", "small-only"]);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("is of role admission; expected freshness"));
+    cnn.json(&["admission", "use", "none"]);
+    // The instance goes with the last connection that was served with it.
+    eventually("the module can be unloaded", || {
+        cnn.verb(&["module", "unload", "small-only"]).status.success()
+    });
+}

@@ -14,6 +14,7 @@ use cnn_core::policy::{
     Settings, Spec,
 };
 
+use crate::library::Instances;
 use crate::script::Wants;
 use crate::{Code, Health, Host, Loaded, ModuleManifest, Role, SourceError, is_file};
 
@@ -22,6 +23,8 @@ use crate::{Code, Health, Host, Loaded, ModuleManifest, Role, SourceError, is_fi
 pub struct AdmissionSource {
     name: String,
     form: Form<AdmissionChoice>,
+    /// Who is to know of its instances.
+    counted_by: Option<Arc<Instances>>,
 }
 
 /// Freshness rules that can be built as often as they are wanted.
@@ -29,6 +32,8 @@ pub struct AdmissionSource {
 pub struct FreshnessSource {
     name: String,
     form: Form<FreshnessChoice>,
+    /// Who is to know of its instances.
+    counted_by: Option<Arc<Instances>>,
 }
 
 #[derive(Clone)]
@@ -64,7 +69,7 @@ impl AdmissionSource {
     /// When there is none, or it does not take what it is given.
     pub fn built_in(spec: &str) -> Result<Self, SourceError> {
         let choice = cnn_policies::admission::choose(spec)?;
-        Ok(Self { name: choice.manifest().name.into_owned(), form: Form::Native(choice) })
+        Ok(Self { name: choice.manifest().name.into_owned(), form: Form::Native(choice), counted_by: None })
     }
 
     /// The policy as it was written.
@@ -94,6 +99,9 @@ impl AdmissionSource {
         };
         let (instance, wants, health) =
             built.map_err(|error| SourceError::Instantiate { name: self.name.clone(), error })?;
+        if let Some(instances) = &self.counted_by {
+            instances.note(None, &health, code.digest(), settings);
+        }
         let said = code.manifest();
         let manifest = AdmissionManifest {
             name: Cow::Owned(self.name.clone()),
@@ -114,7 +122,7 @@ impl FreshnessSource {
     /// When there are none, or they do not take what they are given.
     pub fn built_in(spec: &str) -> Result<Self, SourceError> {
         let choice = cnn_policies::freshness::choose(spec)?;
-        Ok(Self { name: choice.manifest().name.into_owned(), form: Form::Native(choice) })
+        Ok(Self { name: choice.manifest().name.into_owned(), form: Form::Native(choice), counted_by: None })
     }
 
     /// The rules as they were written.
@@ -143,6 +151,9 @@ impl FreshnessSource {
         };
         let (instance, health) =
             built.map_err(|error| SourceError::Instantiate { name: self.name.clone(), error })?;
+        if let Some(instances) = &self.counted_by {
+            instances.note(None, &health, code.digest(), settings);
+        }
         let said = code.manifest();
         let manifest = FreshnessManifest {
             name: Cow::Owned(self.name.clone()),
@@ -164,7 +175,7 @@ impl Host {
             return AdmissionSource::built_in(spec);
         }
         let (name, code, settings) = self.of_file(spec, Role::Admission)?;
-        Ok(AdmissionSource { name, form: Form::Module(code, settings) })
+        Ok(AdmissionSource { name, form: Form::Module(code, settings), counted_by: None })
     }
 
     /// The freshness rules of this spec: built-in ones, or a file.
@@ -176,7 +187,7 @@ impl Host {
             return FreshnessSource::built_in(spec);
         }
         let (name, code, settings) = self.of_file(spec, Role::Freshness)?;
-        Ok(FreshnessSource { name, form: Form::Module(code, settings) })
+        Ok(FreshnessSource { name, form: Form::Module(code, settings), counted_by: None })
     }
 
     /// The admission policy a loaded module is, compiled by this host.
@@ -185,7 +196,8 @@ impl Host {
     /// When it decides something else, or does not take what it is given.
     pub fn admission_of(&self, loaded: &Loaded, spec: &str) -> Result<AdmissionSource, SourceError> {
         let (name, code, settings) = self.of_loaded(loaded, spec, Role::Admission)?;
-        Ok(AdmissionSource { name, form: Form::Module(code, settings) })
+        let counted_by = Some(Arc::clone(&loaded.instances));
+        Ok(AdmissionSource { name, form: Form::Module(code, settings), counted_by })
     }
 
     /// The freshness rules a loaded module is, compiled by this host.
@@ -194,7 +206,8 @@ impl Host {
     /// When it decides something else, or does not take what it is given.
     pub fn freshness_of(&self, loaded: &Loaded, spec: &str) -> Result<FreshnessSource, SourceError> {
         let (name, code, settings) = self.of_loaded(loaded, spec, Role::Freshness)?;
-        Ok(FreshnessSource { name, form: Form::Module(code, settings) })
+        let counted_by = Some(Arc::clone(&loaded.instances));
+        Ok(FreshnessSource { name, form: Form::Module(code, settings), counted_by })
     }
 
     fn of_file(&self, spec: &str, role: Role) -> Result<(String, Arc<Code>, Settings), SourceError> {

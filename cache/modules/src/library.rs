@@ -330,7 +330,10 @@ impl Drop for Waiting<'_> {
 
 /// Whether a policy of any role that is built in has this name.
 fn is_built_in(name: &str) -> bool {
-    !matches!(cnn_policies::choose(name), Err(SpecError::NoPolicy(_)))
+    let is_known = |error: Option<SpecError>| !matches!(error, Some(SpecError::NoPolicy(_)));
+    is_known(cnn_policies::choose(name).err())
+        || is_known(cnn_policies::admission::choose(name).err())
+        || is_known(cnn_policies::freshness::choose(name).err())
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ fn of_wat(admit: &str) -> Result<(Vec<Verdict>, crate::Report), String> {
     let host = host();
     let code = Code::Wasm(Box::new(host.load(verified).map_err(|error| error.to_string())?));
     let form = Form::Module(Arc::new(code), Settings::defaults(&[]));
-    let source = AdmissionSource { name: "mine".to_owned(), form };
+    let source = AdmissionSource { name: "mine".to_owned(), form, counted_by: None };
     let mut built = source.build(0).map_err(|error| error.to_string())?;
     let candidate = Candidate::of(Document::default());
     let verdicts = (0..20).map(|_| built.instance.admit(&candidate)).collect();

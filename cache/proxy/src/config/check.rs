@@ -132,7 +132,9 @@ fn storage(config: &Config, policies: &[Factory], findings: &mut Findings) {
 
 /// Admission policy and freshness rules: names are looked up here, files are read when the proxy starts.
 fn filters(config: &Config, findings: &mut Findings) {
-    let is_name = |spec: &str| spec.trim() != NONE && !cnn_modules::is_file(spec);
+    // Whether a name is that of a module in the directory is known when that is loaded.
+    let has_modules = config.modules.directory.is_some();
+    let is_name = |spec: &str| spec.trim() != NONE && !cnn_modules::is_file(spec) && !has_modules;
     let known = |names: Vec<String>| Some(format!("there are: {NONE}, {}", names.join(", ")));
     let admission = &config.admission;
     if let Some(Err(error)) = is_name(admission).then(|| cnn_policies::admission::choose(admission)) {

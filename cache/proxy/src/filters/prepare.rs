@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use cnn_core::policy::{Admission, AdmissionManifest, Freshness, FreshnessManifest};
 use cnn_modules::{
-    AdmissionSource, FreshnessSource, Health, Host, LoadError, Metering, SourceError, is_file,
+    AdmissionSource, FreshnessSource, Health, Host, Library, LoadError, Metering, SourceError, is_file,
 };
 use thiserror::Error;
 
@@ -51,15 +51,17 @@ impl FilterHost {
     /// The admission policy that is written so, before a cache of `capacity` bytes; nobody for `none`.
     pub(super) fn admission(
         &self,
+        library: &Library,
         spec: &str,
         capacity: u64,
     ) -> Result<Option<Prepared<dyn Admission, AdmissionManifest>>, FilterError> {
         if spec.trim() == NONE {
             return Ok(None);
         }
-        let source = match is_file(spec) {
-            true => self.host()?.admission(spec)?,
-            false => AdmissionSource::built_in(spec)?,
+        let source = match library.get(bare(spec)) {
+            Some(loaded) => self.host()?.admission_of(&loaded, spec)?,
+            None if is_file(spec) => self.host()?.admission(spec)?,
+            None => AdmissionSource::built_in(spec)?,
         };
         let built = source.build(capacity)?;
         let (manifest, instance, health) = (built.manifest, built.instance, built.health);
@@ -69,17 +71,24 @@ impl FilterHost {
     /// The freshness rules that are written so; nobody for `none`.
     pub(super) fn freshness(
         &self,
+        library: &Library,
         spec: &str,
     ) -> Result<Option<Prepared<dyn Freshness, FreshnessManifest>>, FilterError> {
         if spec.trim() == NONE {
             return Ok(None);
         }
-        let source = match is_file(spec) {
-            true => self.host()?.freshness(spec)?,
-            false => FreshnessSource::built_in(spec)?,
+        let source = match library.get(bare(spec)) {
+            Some(loaded) => self.host()?.freshness_of(&loaded, spec)?,
+            None if is_file(spec) => self.host()?.freshness(spec)?,
+            None => FreshnessSource::built_in(spec)?,
         };
         let built = source.build()?;
         let (manifest, instance, health) = (built.manifest, built.instance, built.health);
         Ok(Some(Prepared { name: source.name().to_owned(), manifest, instance, health }))
     }
+}
+
+/// The name of a filter without what it is given.
+fn bare(spec: &str) -> &str {
+    spec.split('(').next().unwrap_or_default().trim()
 }

@@ -54,14 +54,14 @@ impl Switching {
     /// The gate for a spec, not at work yet.
     pub(crate) fn gate(&self, spec: &str, by: String) -> Result<Option<Arc<Gate>>, FilterError> {
         let capacity = self.shared.settings.load().config.memory.0;
-        let prepared = self.shared.filter_host.admission(spec, capacity)?;
+        let prepared = self.shared.filter_host.admission(self.engine.library(), spec, capacity)?;
         let gate = prepared.map(|prepared| Gate::new(prepared, by, self.shared.clock.wall()));
         Ok(gate.transpose().map_err(FilterError::Thread)?.map(Arc::new))
     }
 
     /// The rules for a spec, not at work yet.
     pub(crate) fn rules(&self, spec: &str, by: String) -> Result<Option<Arc<Rules>>, FilterError> {
-        let prepared = self.shared.filter_host.freshness(spec)?;
+        let prepared = self.shared.filter_host.freshness(self.engine.library(), spec)?;
         Ok(prepared.map(|prepared| Arc::new(Rules::new(prepared, by, self.shared.clock.wall()))))
     }
 
