@@ -1,5 +1,7 @@
 //! `cnn module check`
 
+mod filter;
+
 use clap::Args;
 use cnn_modules::{Host, Metering, Source, Trial};
 use cnn_proxy::clock::Clock;
@@ -28,6 +30,9 @@ impl Check {
         let said = |error: &dyn std::error::Error| Failure::Said(error.to_string());
         let clock = Clock::start();
         let host = Host::new(Metering::Deadline, None).map_err(|error| said(&error))?;
+        if let Some(text) = filter::check(&self.file, &clock)? {
+            return print(&text);
+        }
         let begin = clock.now();
         let source = host.source(&self.file).map_err(|error| said(&error))?;
         let prepare_us = clock.now().since(begin);

@@ -1,5 +1,6 @@
 //! `cnn module new`: a folder with a policy that works, to be changed into another one, and a Makefile that builds and
-//! checks it. Every language begins with the same policy, so that they can be compared.
+//! checks it. Every language begins with the same policy, so that they can be compared. Filters begin as scripts: a line or
+//! two is what most of them are.
 
 use std::fs;
 use std::path::PathBuf;
@@ -27,6 +28,10 @@ pub(crate) struct New {
 enum Role {
     /// What goes when room is needed
     Replacement,
+    /// What is stored
+    Admission,
+    /// For how long it is fresh
+    Freshness,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -37,8 +42,26 @@ enum Language {
     Rhai,
 }
 
+impl Role {
+    /// The files of a skeleton in this language, if there is one.
+    fn files(self, language: Language) -> Option<&'static [(&'static str, &'static str)]> {
+        match (self, language) {
+            (Self::Replacement, language) => Some(language.files()),
+            (Self::Admission, Language::Rhai) => Some(&[
+                ("rhai", include_str!("skeleton/admission.rhai.txt")),
+                ("Makefile", include_str!("skeleton/Makefile.rhai")),
+            ]),
+            (Self::Freshness, Language::Rhai) => Some(&[
+                ("rhai", include_str!("skeleton/freshness.rhai.txt")),
+                ("Makefile", include_str!("skeleton/Makefile.rhai")),
+            ]),
+            (Self::Admission | Self::Freshness, _) => None,
+        }
+    }
+}
+
 impl Language {
-    /// The files of a skeleton: ending, or whole name if it has a dot, and text.
+    /// The files of a replacement policy's skeleton: ending, or whole name if it has a dot, and text.
     fn files(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Rust => &[
@@ -76,11 +99,15 @@ fn name(word: &str) -> Result<String, String> {
 
 impl New {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let Self { name, role: Role::Replacement, lang } = self;
+        let Self { name, role, lang } = self;
+        let files = role.files(lang).ok_or_else(|| {
+            let why = "filters begin as scripts, with --lang rhai; policies/abi/README.md is the page for other languages";
+            Failure::Said(why.to_owned())
+        })?;
         let folder = PathBuf::from(&name);
         fs::create_dir(&folder).map_err(|error| Failure::Said(format!("{name}: {error}")))?;
         let mut text = String::new();
-        for (file, template) in lang.files() {
+        for (file, template) in files {
             let file = match *file {
                 "Makefile" | "manifest.mjs" => (*file).to_owned(),
                 ending => format!("{name}.{ending}"),
@@ -99,11 +126,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_skeleton_of_a_script_is_a_policy() {
-        let text = Language::Rhai.files()[0].1.replace("NAME", "mine");
-        let script =
-            cnn_modules::Script::compile(Path::new("mine.rhai"), &text).unwrap_or_else(|it| panic!("{it}"));
-        assert_eq!(script.manifest().name, "mine");
+    fn the_skeletons_of_scripts_are_modules_of_their_role() {
+        for role in Role::value_variants() {
+            let text =
+                role.files(Language::Rhai).expect("every role has a script")[0].1.replace("NAME", "mine");
+            let script = cnn_modules::Script::compile(Path::new("mine.rhai"), &text)
+                .unwrap_or_else(|error| panic!("{error}"));
+            let said = script.manifest();
+            let role = role.to_possible_value().expect("it has a word");
+            assert_eq!((said.name.as_str(), said.role.as_str()), ("mine", role.get_name()));
+        }
     }
 
     #[test]
