@@ -3,9 +3,11 @@
 //! of temporal locality in Web request streams", Computer Communications 24(2), 2001, with cost 1.
 //!
 //! The closer requests for equally popular documents lie together, the smaller `beta`, and the more popularity and size
-//! count against age. `beta` is measured as the paper does, and as the stream goes: the probability of a next request
-//! after `n` others falls as `n^-beta`, so it is the slope of that distribution in logarithms, taken among documents used
-//! equally often.
+//! count against age. The probability of a next request after `n` others falls as `n^-beta`, so it is the slope of that
+//! distribution in logarithms, taken among documents used equally often, as the stream goes.
+//!
+//! Only the abstract of the paper (also Boston University report BUCS-2000-011) was at hand: key and `beta` are as it is
+//! described elsewhere; the bins, periods and bounds of the measurement are of this file.
 
 use std::borrow::Cow;
 

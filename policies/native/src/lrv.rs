@@ -7,6 +7,9 @@
 //! the past given less weight in time, so there are no constants to be set. Because `D` rises with `t`, the lowest value
 //! among documents with the same `i` is that of the one not used for longest: a list for each `i`, and for each size when
 //! `i = 1`, and a victim is the lowest of their ends. Time is counted in requests.
+//!
+//! Only the abstract of the paper was at hand ("no hardwired constants", "a small constant time"): the value is as the
+//! paper is described elsewhere; classes of size and time, and how the past loses weight, are of this file.
 
 use std::borrow::Cow;
 

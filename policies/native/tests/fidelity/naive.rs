@@ -41,6 +41,8 @@ pub(crate) fn cache(policy: &str, capacity: u64) -> Option<Box<dyn Cache>> {
         "squid-lfuda" => scored(Aging::Last, true, |it, _| it.uses),
         "lfu" => scored(Aging::None, true, |it, _| it.uses),
         "lfu-da" => scored(Aging::Highest, true, |it, _| it.uses),
+        // The strength of correlation is measured when the tests have long ended.
+        "gd-star" => scored(Aging::Highest, true, |it, _| (it.uses / it.size).powf(1.0 / 0.5)),
         "size" => scored(Aging::None, false, |it, _| -it.size),
         "gds" => scored(Aging::Highest, true, |it, _| 1.0 / it.size),
         "gds-packets" => scored(Aging::Highest, true, |it, _| (2.0 + it.size / 536.0) / it.size),
