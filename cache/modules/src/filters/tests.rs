@@ -45,7 +45,7 @@ fn scripts_and_guests_admit_exactly_what_their_native_twins_do() {
     check_twins(&script("admission/size-threshold"), "size-threshold");
     check_twins(&script("admission/second-hit"), "second-hit");
     check_twins(&guest("wat-size-threshold"), "size-threshold");
-    check_twins(&format!("{}(max=1000)", guest("wat-size-threshold")), "size-threshold(max=1000)");
+    check_twins(&format!("{}(max=20000)", guest("wat-size-threshold")), "size-threshold(max=20000)");
 }
 
 fn responses() -> impl Iterator<Item = Described<'static>> {
