@@ -93,6 +93,9 @@ fn switches_sweeps_and_curves_are_told() {
     assert!(curve.lines().count() > 15, "{curve}");
     let sampled = replayed(&[trace, "--curve", "--sample", "20%", "--policy", "lru"]);
     assert!(sampled.contains("standard error"), "{sampled}");
+    let sampled = replayed(&[trace, "--curve", "--sample", "20%", "--policy", "lru", "--csv", "-"]);
+    let known = "trace,policy,size,unit,requests,hits,miss_ratio,byte_miss_ratio,evictions,seconds,";
+    assert!(sampled.starts_with(known) && sampled.contains("\nmade-up,lru,"), "{sampled}");
 }
 
 /// What is wrong is named, on one line, and the exit code says so.

@@ -25,6 +25,10 @@ pub struct Curve {
     pub policy: String,
     /// What sizes are counted in.
     pub unit: Unit,
+    /// The requests of the trace.
+    pub requests: u64,
+    /// Microseconds from its first to its last.
+    pub span_us: u64,
     /// The points, smallest size first.
     pub points: Vec<Point>,
     /// How it was sampled; `None` when every request was replayed.
@@ -44,6 +48,8 @@ pub struct Point {
     pub miss_ratio: f64,
     /// Bytes missed per byte asked for.
     pub byte_miss_ratio: f64,
+    /// Documents evicted; of a sample, as many more as its share is less.
+    pub evictions: u64,
 }
 
 /// How a curve was sampled.
@@ -72,12 +78,15 @@ impl Curve {
             let point = |outcome: &&Outcome| {
                 let size = outcome.cell.size?;
                 let (miss_ratio, byte_miss_ratio) = (outcome.miss_ratio(), outcome.byte_miss_ratio());
-                Some(Point { size, share: size as f64 / all, miss_ratio, byte_miss_ratio })
+                let (share, evictions) = (size as f64 / all, outcome.evictions);
+                Some(Point { size, share, miss_ratio, byte_miss_ratio, evictions })
             };
             Self {
                 trace: trace.name().to_owned(),
                 policy: runs[0].cell.policy.clone(),
                 unit,
+                requests: trace.len(),
+                span_us: trace.span_us(),
                 points: runs.iter().filter_map(point).collect(),
                 sampling: None,
                 faults: runs.iter().fold(Faults::default(), |mut all, outcome| {
@@ -135,8 +144,8 @@ pub fn curve(
             error = error.max(standard_error(cell.iter().skip(1).map(|run| run.miss_ratio)));
             byte_error = byte_error.max(standard_error(cell.iter().skip(1).map(|run| run.byte_miss_ratio)));
             cell.iter().for_each(|run| faults.add(run.faults.clone()));
-            let (miss_ratio, byte_miss_ratio) = (cell[0].miss_ratio, cell[0].byte_miss_ratio);
-            Point { size, share: size as f64 / all, miss_ratio, byte_miss_ratio }
+            let Run { miss_ratio, byte_miss_ratio, evictions, .. } = cell[0];
+            Point { size, share: size as f64 / all, miss_ratio, byte_miss_ratio, evictions }
         });
         let points = points.collect();
         let sampling = samples[0].part.as_ref().map(|sampled| Sampling {
@@ -145,8 +154,9 @@ pub fn curve(
             error,
             byte_error,
         });
+        let (requests, span_us) = (trace.len(), trace.span_us());
         let (trace, policy) = (trace.name().to_owned(), policy.name().to_owned());
-        Curve { trace, policy, unit, points, sampling, faults }
+        Curve { trace, policy, unit, requests, span_us, points, sampling, faults }
     });
     Ok(curves.collect())
 }
@@ -197,11 +207,13 @@ impl Sample {
     ) -> Result<Run, RunError> {
         let part = self.part.as_ref().unwrap_or(trace);
         let size = ((size as f64 * self.rate) as u64).max(1);
-        let Outcome { traffic, faults, .. } = observed(part, policy, size, options, &mut [], progress)?;
+        let Outcome { traffic, evictions, faults, .. } =
+            observed(part, policy, size, options, &mut [], progress)?;
         let ratio = |missed: u64, all: u64| (missed as f64 / (all as f64 * self.rate).max(1.0)).min(1.0);
         Ok(Run {
             miss_ratio: ratio(traffic.requests - traffic.hits, trace.len()),
             byte_miss_ratio: ratio(traffic.bytes - traffic.hit_bytes, trace.bytes()),
+            evictions: (evictions as f64 / self.rate).round() as u64,
             faults,
         })
     }
@@ -211,6 +223,8 @@ impl Sample {
 struct Run {
     miss_ratio: f64,
     byte_miss_ratio: f64,
+    /// For the whole trace.
+    evictions: u64,
     faults: Faults,
 }
 

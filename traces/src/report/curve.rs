@@ -1,6 +1,7 @@
 //! Miss-ratio curves as text: a line for each size, a column for each policy; and as CSV.
 
 use super::csv::{Csv, ratio};
+use super::grid;
 use super::table::{Table, shown};
 use super::units::{bytes, count};
 use crate::replay::{Curve, Unit};
@@ -36,23 +37,27 @@ pub fn text(curves: &[Curve]) -> String {
     text
 }
 
-/// The points as CSV. `rate` is 1 and the errors are 0 where every request was replayed.
+/// The points as CSV, with the columns that scripts know first. Where a sample was replayed, hits and evictions are what it
+/// says of the whole trace; `rate` is 1 and the errors are 0 where every request was.
 pub fn csv(curves: &[Curve]) -> String {
-    let columns =
-        ["trace", "policy", "size", "unit", "miss_ratio", "byte_miss_ratio", "rate", "error", "byte_error"];
-    let mut csv = Csv::new(&columns);
+    let mut csv = Csv::new(&[&grid::COLUMNS[..], &["rate", "error", "byte_error"]].concat());
     for curve in curves {
         let (rate, error, byte_error) = curve
             .sampling
             .map_or((1.0, 0.0, 0.0), |sampling| (sampling.rate, sampling.error, sampling.byte_error));
         for point in &curve.points {
+            let hits = (curve.requests as f64 * (1.0 - point.miss_ratio)).round();
             csv.row([
                 curve.trace.clone(),
                 curve.policy.clone(),
                 point.size.to_string(),
                 curve.unit.to_string(),
+                curve.requests.to_string(),
+                format!("{hits:.0}"),
                 ratio(point.miss_ratio),
                 ratio(point.byte_miss_ratio),
+                point.evictions.to_string(),
+                format!("{:.6}", curve.span_us as f64 / 1e6),
                 ratio(rate),
                 ratio(error),
                 ratio(byte_error),
@@ -68,11 +73,14 @@ mod tests {
     use crate::replay::{Faults, Point, Sampling};
 
     fn curve(policy: &str, sampling: Option<Sampling>) -> Curve {
-        let point = |size, miss_ratio| Point { size, share: 0.01, miss_ratio, byte_miss_ratio: 0.75 };
+        let point =
+            |size, miss_ratio| Point { size, share: 0.01, miss_ratio, byte_miss_ratio: 0.75, evictions: 7 };
         Curve {
             trace: "t".to_owned(),
             policy: policy.to_owned(),
             unit: Unit::Documents,
+            requests: 1000,
+            span_us: 2_500_000,
             points: vec![point(10, 0.5), point(20, 0.25)],
             sampling,
             faults: Faults::default(),
@@ -93,7 +101,11 @@ mod tests {
         let sampling = Sampling { rate: 0.1, objects: 1234, error: 0.0125, byte_error: 0.02 };
         let curves = [curve("lru", Some(sampling))];
         assert!(text(&curves).contains("lru: of 10.00 % of the documents (1,234), standard error 0.0125"));
-        let expected = "t,lru,10,documents,0.500000,0.750000,0.100000,0.012500,0.020000";
-        assert_eq!(csv(&curves).lines().nth(1), Some(expected));
+        let csv = csv(&curves);
+        let lines: Vec<&str> = csv.lines().collect();
+        let known = "trace,policy,size,unit,requests,hits,miss_ratio,byte_miss_ratio,evictions,seconds,rate,";
+        assert!(lines[0].starts_with(known), "{csv}");
+        let expected = "t,lru,10,documents,1000,500,0.500000,0.750000,7,2.500000,0.100000,0.012500,0.020000";
+        assert_eq!(lines[1], expected);
     }
 }

@@ -77,12 +77,15 @@ pub(super) fn curve(policy: &str) -> Curve {
             share: 0.01 * f64::from(power),
             miss_ratio: ratio,
             byte_miss_ratio: ratio,
+            evictions: 7,
         }
     };
     Curve {
         trace: "t".to_owned(),
         policy: policy.to_owned(),
         unit: Unit::Bytes,
+        requests: 1000,
+        span_us: 10_000_000,
         points: [1, 2, 3].map(point).to_vec(),
         sampling: Some(Sampling { rate: 0.1, objects: 100, error: 0.004, byte_error: 0.01 }),
         faults: Faults::default(),

@@ -88,15 +88,18 @@ fn curves_of(outcomes: &[Outcome]) -> Vec<Curve> {
             let cell = &outcome.cell;
             (&cell.trace, &cell.policy, cell.unit) == (&trace, &policy, unit)
         });
+        let of_trace = own.clone().next().map(|outcome| (outcome.traffic.requests, outcome.span_us));
         let mut points: Vec<Point> = own
             .filter_map(|outcome| {
                 let (miss_ratio, byte_miss_ratio) = (outcome.miss_ratio(), outcome.byte_miss_ratio());
-                Some(Point { size: outcome.cell.size?, share: f64::NAN, miss_ratio, byte_miss_ratio })
+                let (size, evictions) = (outcome.cell.size?, outcome.evictions);
+                Some(Point { size, share: f64::NAN, miss_ratio, byte_miss_ratio, evictions })
             })
             .collect();
         points.sort_by_key(|point| point.size);
         points.dedup_by_key(|point| point.size);
-        Curve { trace, policy, unit, points, sampling: None, faults: Faults::default() }
+        let (requests, span_us) = of_trace.unwrap_or_default();
+        Curve { trace, policy, unit, requests, span_us, points, sampling: None, faults: Faults::default() }
     };
     keys.into_iter().map(curve).filter(|curve| curve.points.len() > 1).collect()
 }
