@@ -47,6 +47,7 @@ const POLICIES: &[(&str, &str)] = &[
     ("gdsf", "GDSF"),
     ("gdsf.wasm", "GDSF"),
     ("lhd", "LHD"),
+    ("lhd.wasm", "LHD"),
 ];
 
 fn main() {
