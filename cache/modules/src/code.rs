@@ -82,17 +82,22 @@ impl Code {
     ) -> Result<Built, InstantiateError> {
         match self {
             Self::Wasm(wasm) => wasm.build(settings, capacity, slots_max),
-            Self::Script(script) => script.build(),
+            Self::Script(script) => script.build(settings),
         }
     }
 }
 
 impl Code {
-    /// How it is run, if it is a script.
+    /// How it is run with the numbers it declares, if it is a script.
     pub fn execution(&self) -> Option<Execution> {
+        self.execution_with(&Settings::defaults(&self.manifest().parameters))
+    }
+
+    /// How it is run with these numbers, if it is a script.
+    pub fn execution_with(&self, settings: &Settings) -> Option<Execution> {
         match self {
             Self::Wasm(_) => None,
-            Self::Script(script) => Some(script.execution()),
+            Self::Script(script) => Some(script.execution_with(settings)),
         }
     }
 }

@@ -214,9 +214,12 @@ impl ModuleManifest {
         let mut draft = Draft { abi: Some(cnn_abi::ABI_VERSION), ..Draft::default() };
         for (number, line) in script_lines(text) {
             let taken = match line.split_once(':').map(|(key, _)| key.trim_end()) {
-                Some("parameter" | "time" | "abi" | "kind") => {
-                    Err("a key that scripts have: name, role, goals, version, summary, paper, hits, metric")
+                Some("parameter") if script_role(text) != Role::Replacement => {
+                    Err("parameters in scripts of role replacement only")
                 }
+                Some("time" | "abi" | "kind") => Err(
+                    "a key that scripts have: name, role, goals, version, summary, paper, hits, parameter, metric",
+                ),
                 _ => draft.take(line),
             };
             taken.map_err(|expected| ManifestError::Line {

@@ -26,16 +26,17 @@ mod filter;
 mod freshness;
 mod machine;
 mod monitor;
+mod parameters;
 mod policy;
 mod program;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cnn_core::monitor::{Metrics, Monitor};
-use cnn_core::policy::{Admission, Document, Freshness, Kind, Replacement};
+use cnn_core::policy::{Admission, Document, Freshness, Kind, Replacement, Settings};
 use cnn_core::time::Tick;
-use rhai::{AST, ASTNode, Expr, Position};
+use rhai::{AST, ASTNode, Expr, ParseError, Position};
 
 pub(crate) use self::compiler::Compiler;
 pub use self::error::ScriptError;
@@ -45,6 +46,7 @@ pub(crate) use self::policy::Scripted;
 use self::document::{Clock, DRIFTS, Doc, FIELDS};
 use self::error::Source;
 use self::monitor::Watcher;
+use self::parameters::Tuned;
 use self::program::Program;
 use crate::limits::{SCRIPT_BYTES_MAX, TRIALS};
 use crate::manifest::{ManifestError, ModuleManifest, Role, script_role};
@@ -55,9 +57,12 @@ use crate::{Built, Digest, Health};
 #[derive(Clone, Debug)]
 pub struct Script {
     text: Arc<str>,
+    path: PathBuf,
     digest: Digest,
     manifest: ModuleManifest,
     body: Body,
+    /// The same for other numbers.
+    tuned: Arc<Tuned>,
     compiler: Compiler,
 }
 
@@ -98,21 +103,23 @@ impl Script {
             Role::Admission => return admission::compile(&source),
             Role::Freshness => return freshness::compile(&source),
         }
-        let ast = engine::compile(text)
-            .map_err(|error| source.error(error.position(), error.err_type().to_string()))?;
+        let declared = Settings::defaults(&source.manifest(Some(Kind::Key))?.parameters);
+        let refused = |error: ParseError| source.error(error.position(), error.err_type().to_string());
+        if declared.values().next().is_some() {
+            let written = engine::parse(text, &declared).map_err(refused)?;
+            parameters::check(&written, &declared).map_err(|(position, why)| source.error(position, why))?;
+        }
+        let ast = engine::compile(text, &declared).map_err(refused)?;
         let kind = kind(&ast, &source)?;
         let manifest = source.manifest(Some(kind))?;
-        let program = Program::new(ast);
-        for trial in TRIALS {
-            let tried = engine::value(&program, &document::trial(trial));
-            tried.map_err(|fault| source.error(fault.position, fault.message))?;
-        }
+        let program = source.tried(Program::new(ast))?;
         Ok(Self::of(&source, manifest, Body::Policy(Arc::new(program))))
     }
 
     fn of(source: &Source<'_>, manifest: ModuleManifest, body: Body) -> Self {
         let digest = Digest::of(source.text.as_bytes());
-        Self { text: source.text.into(), digest, manifest, body, compiler: Compiler::Now }
+        let (text, path) = (source.text.into(), source.path.to_owned());
+        Self { text, path, digest, manifest, body, tuned: Arc::default(), compiler: Compiler::Now }
     }
 
     /// The same, compiled by another.
@@ -120,14 +127,34 @@ impl Script {
         Self { compiler, ..self }
     }
 
-    /// How it is run. Asking has it compiled, so that there is an answer in the end.
+    /// How it is run with the numbers it declares. Asking has it compiled, so that there is an answer in the end.
     pub fn execution(&self) -> Execution {
-        match &self.body {
-            Body::Policy(program) => self.compiler.execution(program),
-            Body::Monitor(_) | Body::Admission(_) | Body::Freshness(_) => {
-                Execution::Interpreted { why: "only scores are compiled".to_owned(), place: None }
-            }
+        self.execution_with(&Settings::defaults(&self.manifest.parameters))
+    }
+
+    /// The same with other numbers.
+    pub fn execution_with(&self, settings: &Settings) -> Execution {
+        let why = match self.program(settings) {
+            Ok(Some(program)) => return self.compiler.execution(&program),
+            Ok(None) => "only scores are compiled".to_owned(),
+            Err(error) => error.message().to_owned(),
+        };
+        Execution::Interpreted { why, place: None }
+    }
+
+    /// What is run with these numbers, if it is a score.
+    fn program(&self, settings: &Settings) -> Result<Option<Arc<Program>>, ScriptError> {
+        let Body::Policy(program) = &self.body else { return Ok(None) };
+        if *settings == Settings::defaults(&self.manifest.parameters) {
+            return Ok(Some(Arc::clone(program)));
         }
+        let source = Source { path: &self.path, text: &self.text };
+        let make = || {
+            let ast = engine::compile(&self.text, settings)
+                .map_err(|error| source.error(error.position(), error.err_type().to_string()))?;
+            source.tried(Program::new(ast))
+        };
+        self.tuned.program(settings, make).map(Some)
     }
 
     /// What it says of itself.
@@ -145,34 +172,34 @@ impl Script {
         self.digest
     }
 
-    /// Its value for a document at a moment; what is wrong is told with its place. `path` names the script.
+    /// Its value for a document at a moment, with these numbers; what is wrong is told with its place.
     pub(crate) fn value_of(
         &self,
-        path: &Path,
+        settings: &Settings,
         document: Document,
         now: Tick,
         aging: f64,
     ) -> Result<f64, ScriptError> {
-        let source = Source { path, text: &self.text };
+        let source = Source { path: &self.path, text: &self.text };
         let doc = Doc { columns: document, clock: Clock { now, aging } };
-        let Body::Policy(program) = &self.body else {
+        let Some(program) = self.program(settings)? else {
             return Err(source.error(Position::NONE, "is no replacement policy".to_owned()));
         };
-        engine::value(program, &doc).map_err(|fault| source.error(fault.position, fault.message))
+        engine::value(&program, &doc).map_err(|fault| source.error(fault.position, fault.message))
     }
 
-    /// A new instance.
+    /// A new instance with these numbers, which are for what it declares.
     ///
     /// # Errors
-    /// When it is no replacement policy.
-    pub fn build(&self) -> Result<Built, InstantiateError> {
+    /// When it is no replacement policy, or fails with these numbers.
+    pub fn build(&self, settings: &Settings) -> Result<Built, InstantiateError> {
         let role = self.manifest.role;
-        let (Some(manifest), Body::Policy(program)) = (self.manifest.policy(), &self.body) else {
+        let (Some(manifest), Some(program)) = (self.manifest.policy(), self.program(settings)?) else {
             return Err(InstantiateError::OtherRole { role, expected: Role::Replacement });
         };
-        self.compiler.compile(program);
+        self.compiler.compile(&program);
         let health = Arc::new(Health::default());
-        let scripted = Scripted::new(Arc::clone(program), Arc::clone(&health));
+        let scripted = Scripted::new(program, Arc::clone(&health));
         let replacement = match manifest.kind {
             Kind::Score => Replacement::Score(Box::new(scripted)),
             Kind::Key | Kind::Hooks => Replacement::Key(Box::new(scripted)),
@@ -223,6 +250,15 @@ impl Script {
 }
 
 impl Source<'_> {
+    /// Has it give a number for each of some documents.
+    fn tried(&self, program: Program) -> Result<Program, ScriptError> {
+        for trial in TRIALS {
+            let tried = engine::value(&program, &document::trial(trial));
+            tried.map_err(|fault| self.error(fault.position, fault.message))?;
+        }
+        Ok(program)
+    }
+
     /// What the script says of itself; `kind` is what a replacement policy was found to be.
     fn manifest(&self, kind: Option<Kind>) -> Result<ModuleManifest, ScriptError> {
         let stem = self.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();

@@ -204,7 +204,7 @@ impl Source {
     pub fn execution(&self) -> Option<Execution> {
         match &self.form {
             Form::Native(_) => None,
-            Form::Module(code, _) => code.execution(),
+            Form::Module(code, settings) => code.execution_with(settings),
         }
     }
 

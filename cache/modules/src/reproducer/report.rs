@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use cnn_core::policy::Spec;
 use cnn_core::time::Tick;
 use thiserror::Error;
 
@@ -107,7 +108,12 @@ impl Reproducer {
         let asked = self.asked.ok_or(ReproduceError::Lacks("the document"))?;
         let path = self.path.file_name().map_or(self.path.as_path(), Path::new);
         let script = Script::compile(path, text)?;
-        let (fault, place) = match script.value_of(path, asked.document(), Tick(asked.now_us), asked.aging) {
+        let written: Vec<_> = self.settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let spec = format!("script({})", written.join(","));
+        let settings = Spec::parse(&spec).and_then(|spec| spec.settings(&script.manifest().parameters));
+        let settings = settings.map_err(|_| ReproduceError::Lacks("the numbers it was given"))?;
+        let (document, now) = (asked.document(), Tick(asked.now_us));
+        let (fault, place) = match script.value_of(&settings, document, now, asked.aging) {
             Ok(value) if value.is_finite() => (None, None),
             Ok(value) => (Some(Fault::not_finite("", value)), None),
             Err(error) => {

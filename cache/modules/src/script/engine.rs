@@ -2,9 +2,13 @@
 
 use std::sync::LazyLock;
 
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, ParseError, Position, Scope};
+use cnn_core::policy::Settings;
+use rhai::{
+    AST, CallFnOptions, Dynamic, Engine, EvalAltResult, OptimizationLevel, ParseError, Position, Scope,
+};
 
 use super::document::{self, Doc};
+use super::parameters;
 use super::program::{Entry, Program};
 use crate::limits::{
     SCRIPT_ARRAY_MAX, SCRIPT_CALLS_MAX, SCRIPT_DEPTH_MAX, SCRIPT_OPERATIONS_MAX, SCRIPT_STRING_MAX,
@@ -13,6 +17,13 @@ use crate::limits::{
 
 /// Making one takes 150 microseconds, so there is one.
 static ENGINE: LazyLock<Engine> = LazyLock::new(engine);
+
+/// The same, but it leaves a script as it is written.
+static PARSER: LazyLock<Engine> = LazyLock::new(|| {
+    let mut engine = engine();
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine
+});
 
 fn engine() -> Engine {
     let mut engine = base();
@@ -46,12 +57,24 @@ pub(super) struct Fault {
     pub(super) position: Position,
 }
 
-/// Compiles a script that may name `doc` and `clock`.
-pub(super) fn compile(text: &str) -> Result<AST, ParseError> {
+/// Compiles a script that may name `doc` and `clock`, and the numbers it is given.
+pub(super) fn compile(text: &str, settings: &Settings) -> Result<AST, ParseError> {
+    ENGINE.compile_with_scope(&scope(settings), text)
+}
+
+/// The same as it is written, with nothing put in place of anything.
+pub(super) fn parse(text: &str, settings: &Settings) -> Result<AST, ParseError> {
+    PARSER.compile_with_scope(&scope(settings), text)
+}
+
+fn scope(settings: &Settings) -> Scope<'static> {
     let sample = document::trial((Default::default(), 1, 1));
     let mut scope = Scope::new();
     scope.push("doc", sample).push("clock", sample.clock);
-    ENGINE.compile_with_scope(&scope, text)
+    if settings.values().next().is_some() {
+        scope.push_constant_dynamic(parameters::OBJECT, parameters::object(settings));
+    }
+    scope
 }
 
 /// Runs a script for one document.

@@ -89,3 +89,46 @@ fn what_a_script_says_of_itself_is_in_its_comments() {
     assert_eq!(said.goals[0].as_str(), "bytes");
     assert_eq!(compile("1").unwrap().manifest().name, "mine");
 }
+
+#[test]
+fn a_script_is_given_numbers_by_its_parameters() {
+    const TEXT: &str = "//! parameter: large-bytes real 1000 1 1e9 what is large
+//! parameter: weight whole 2 0 10 of a use
+fn is_large(d) { d.size > param.large_bytes }
+fn score(doc) { if is_large(doc) { 0 } else { doc.uses * param.weight / 4 } }";
+    let script = compile(TEXT).unwrap();
+    let value = |settings: &[f64]| {
+        let spec = format!("mine(large-bytes={},weight={})", settings[0], settings[1]);
+        let settings =
+            cnn_core::policy::Spec::parse(&spec).unwrap().settings(&script.manifest().parameters).unwrap();
+        let execution = script.execution_with(&settings);
+        assert!(matches!(execution, Execution::Compiled { .. }), "{execution}");
+        let Replacement::Key(mut policy) = script.build(&settings).unwrap().replacement else { panic!() };
+        let documents = cnn_core::policy::Documents::new(1);
+        documents.set(0, &Document { size: 5_000, uses: 3, ..Document::default() });
+        let event = documents.event(0, cnn_core::policy::EventKind::Hit, 0);
+        policy.key(&cnn_core::policy::Context { documents: &documents, now: Tick(0) }, &event)
+    };
+    assert_eq!(value(&[1_000.0, 2.0]), 0.0);
+    assert_eq!(value(&[10_000.0, 2.0]), 1.5);
+    assert_eq!(value(&[10_000.0, 3.0]), 2.25);
+    assert_eq!(value(&[10_000.0, 2.0]), 1.5);
+}
+
+#[test]
+fn a_number_that_is_not_declared_is_found_before_a_document_is_decided_on() {
+    const HEAD: &str = "//! parameter: small real 0.1 0 1 share\n";
+    check_error("param.small", "mine.rhai:1:1: ");
+    check_error(
+        &format!("{HEAD}param.smal"),
+        "mine.rhai:2:7: no parameter \"smal\"; the script declares small",
+    );
+    check_error(
+        &format!("{HEAD}fn f(param) {{ param.small }} f(doc)"),
+        "param cannot be an argument, as of f",
+    );
+    check_error(&format!("{HEAD}let param = 1; param"), "mine.rhai:2:1: param cannot be a variable");
+    check_error(&format!("{HEAD}param.small.ln()"), "expected param.NAME by itself");
+    check_error("//! parameter: small real 2 0 1 share\n1", "a default from MIN to MAX");
+    check_error("//! parameter: low real -1 -1 1 bound\n1 / to_int(param.low + 1)", "ivision by zero");
+}

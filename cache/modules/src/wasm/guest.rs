@@ -14,7 +14,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::journal::{Called, Journal};
 use crate::limits::TRAPS_MAX;
 use crate::reproducer::Inputs;
-use crate::{Health, Role};
+use crate::{Health, Role, ScriptError};
 
 /// Why a verified module cannot be put to work.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -27,6 +27,9 @@ pub enum InstantiateError {
         /// What it was asked for.
         expected: Role,
     },
+    /// The script fails with the numbers it is given.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
     /// It wants more than it may have, or traps in its start function.
     #[error("cannot be instantiated: {0}")]
     Refused(String),

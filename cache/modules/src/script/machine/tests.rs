@@ -2,14 +2,14 @@
 
 mod generator;
 
-use cnn_core::policy::Mime;
+use cnn_core::policy::{Mime, Settings};
 use cnn_core::time::Tick;
 
 use super::*;
 use crate::script::{document, engine};
 
 fn program(text: &str) -> Program {
-    let ast = engine::compile(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let ast = engine::compile(text, &Settings::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
     Program::new(ast)
 }
 
@@ -179,7 +179,7 @@ fn a_program_made_at_random_means_what_it_means_to_the_interpreter() {
     let mut reasons = std::collections::BTreeMap::new();
     for at in 0..count {
         let text = generator::program(seed.wrapping_mul(1_000_003).wrapping_add(at));
-        let Ok(ast) = engine::compile(&text) else {
+        let Ok(ast) = engine::compile(&text, &Settings::default()) else {
             refused += 1;
             continue;
         };
