@@ -29,6 +29,7 @@ use cnn_proxy::admin::client::AskError;
 use cnn_proxy::admin::command;
 use cnn_replay::report::{table, units};
 
+const NO: u8 = 1;
 const ERROR: u8 = 2;
 const TRY_LATER: u8 = 75;
 
@@ -94,6 +95,8 @@ enum Failure {
     Ask(AskError),
     /// Anything else, said in full.
     Said(String),
+    /// It was carried out, and the answer is no.
+    IsNot(String),
     /// Nobody reads what we write any more: `cnn policy list | head -1`.
     NoReader,
 }
@@ -118,6 +121,7 @@ impl Failure {
         let (message, code) = match self {
             Self::NoReader => return ExitCode::SUCCESS,
             Self::Said(message) => (message.clone(), ERROR),
+            Self::IsNot(message) => (message.clone(), NO),
             Self::Ask(error) => {
                 let code = if error.is_temporary() { TRY_LATER } else { ERROR };
                 (format!("{error}{}", hint(error)), code)

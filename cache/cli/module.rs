@@ -5,6 +5,7 @@ mod check;
 mod list;
 mod load;
 mod new;
+mod reproduce;
 mod show;
 
 use clap::Subcommand;
@@ -17,6 +18,7 @@ use super::{Failure, help, print};
 pub(super) enum Module {
     Check(check::Check),
     New(new::New),
+    Reproduce(reproduce::Reproduce),
     #[command(about = help(Verb::ModuleLoad))]
     Load(load::Load),
     #[command(about = help(Verb::ModuleList))]
@@ -36,6 +38,7 @@ impl Module {
         match self {
             Self::Check(check) => check.run(),
             Self::New(new) => new.run(),
+            Self::Reproduce(reproduce) => reproduce.run(),
             Self::Load(load) => load.run(),
             Self::List(list) => list.run(),
             Self::Show(show) => show.run(),

@@ -43,6 +43,7 @@ pub(super) fn render(status: &reply::Status) -> String {
         ("policy", Some(policy(status))),
         ("admission", filter(&status.admission)),
         ("freshness", filter(&status.freshness)),
+        ("modules", modules(status)),
         ("documents", Some(format!("{}, {} evicted", count(documents), count(status.evictions)))),
         ("memory", Some(memory)),
         ("requests", Some(count(requests))),
@@ -78,6 +79,15 @@ fn policy(status: &reply::Status) -> String {
         text.push_str(&format!("; {} documents still in an earlier order", count(status.pending)));
     }
     text
+}
+
+/// The modules that did something wrong.
+fn modules(status: &reply::Status) -> Option<String> {
+    let words = status.modules.iter().map(|module| {
+        let stopped = if module.is_stopped { ", stopped" } else { "" };
+        format!("{}: {}{stopped} ({})", module.name, plural(module.faults, "fault"), module.last_fault)
+    });
+    (!status.modules.is_empty()).then(|| words.collect::<Vec<_>>().join("; "))
 }
 
 fn latency(latency: &reply::Latency) -> Option<String> {

@@ -13,9 +13,11 @@ pub(crate) enum Outcome {
     Fails(&'static str),
     /// It is taken and harms nobody, wise or not.
     Harmless,
+    /// It is taken and harms nobody; whether it is stopped depends on how fast the machine is.
+    Depends,
 }
 
-use Outcome::{Fails, Harmless, Refused, Stopped};
+use Outcome::{Depends, Fails, Harmless, Refused, Stopped};
 
 /// What a module is made of.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +78,11 @@ pub(crate) const CASES: &[Case] = &[
     case("loop-in-evicted", Key(&[("evicted", "call $forever")]), Stopped(TIME, "evicted: the ")),
     case("loop-in-scores", Score(&[("scores", "call $forever")]), Stopped(TIME, "scores: the ")),
     case("loop-in-rank", Hooks(&[("rank", "call $forever")]), Fails(TIME)),
+    // Calls that end just in time, every time.
+    case("slow-events", Hooks(&[("on_events", "(call $idle (i32.const 3000000))")]), Depends),
+    case("slow-victims", Hooks(&[("victims", "(call $idle (i32.const 3000000))")]), Depends),
+    case("slow-key", Key(&[("key", "(call $idle (i32.const 3000000))")]), Depends),
+    case("slow-scores", Score(&[("scores", "(call $idle (i32.const 3000000))")]), Depends),
     // Recursion.
     case("deep-in-victims", Hooks(&[("victims", "(drop (call $deep (i32.const 0)))")]), Stopped(TRAP, "stack")),
     case("deep-in-key", Key(&[("key", "(drop (call $deep (i32.const 0)))")]), Stopped(TRAP, "stack")),
@@ -87,7 +94,7 @@ pub(crate) const CASES: &[Case] = &[
             "call $grow (memory.fill (i32.const 655360) (i32.const 255)
                 (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 655360)))",
         )]),
-        Harmless,
+        Depends,
     ),
     case("memory-bomb-in-init", Hooks(&[("init", "call $grow")]), Harmless),
     case("memory-of-4-gib", Edited(&[("\"memory\") 10", "\"memory\") 65536")]), Refused("instantiated")),

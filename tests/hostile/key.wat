@@ -4,6 +4,12 @@
   (memory (export "memory") 1)
   (global $calls (mut i32) (i32.const 0))
   (func $forever (loop $again (br $again)))
+  ;; So many times round, a nanosecond or two each, with a sum that cannot be left out.
+  (func $idle (param $rounds i32)
+    (loop $again
+      (i32.store (i32.const 15000) (i32.xor (i32.load (i32.const 15000)) (local.get $rounds)))
+      (local.set $rounds (i32.sub (local.get $rounds) (i32.const 1)))
+      (br_if $again (local.get $rounds))))
   (func $deep (param i32) (result i32) (i32.add (i32.const 1) (call $deep (local.get 0))))
   (func $nth (param $n i32) (result i32)
     (global.set $calls (i32.add (global.get $calls) (i32.const 1)))

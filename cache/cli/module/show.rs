@@ -2,7 +2,7 @@
 
 use clap::Args;
 use cnn_proxy::admin::command::Verb;
-use cnn_proxy::admin::reply::{Module, ModuleInstance, Setting};
+use cnn_proxy::admin::reply::{Module, ModuleFaults, ModuleInstance, Setting};
 
 use crate::cli::admin::Admin;
 use crate::cli::table::pairs;
@@ -46,7 +46,11 @@ fn render(module: &Module) -> String {
     let parameters = module.parameters.iter().map(|it| ("parameter", Some(parameter(it))));
     let instances = module.instances.iter().map(|it| ("instance", Some(instance(it, &module.sha256))));
     let faults = module.instances.iter().map(|it| ("last fault", it.last_fault.clone()));
-    let text = pairs(lines.into_iter().chain(parameters).chain(instances).chain(faults));
+    let all = module
+        .faults
+        .iter()
+        .flat_map(|it| [("faults", Some(by_kind(it))), ("reproducer", it.reproducer.clone())]);
+    let text = pairs(lines.into_iter().chain(parameters).chain(instances).chain(faults).chain(all));
     match &module.source {
         Some(source) => format!("{text}\n{}", shown(source)),
         None => text,
@@ -74,6 +78,13 @@ fn instance(instance: &ModuleInstance, sha256: &str) -> String {
         text.push_str(&format!(", of another file: {}", instance.sha256.get(..12).unwrap_or_default()));
     }
     text
+}
+
+/// `8: 7 trap, 1 time; victims: ...`
+fn by_kind(module: &ModuleFaults) -> String {
+    let kinds: Vec<_> =
+        module.faults_by_kind.iter().map(|(kind, times)| format!("{} {kind}", count(*times))).collect();
+    format!("{}: {}; {}", count(module.faults), kinds.join(", "), module.last_fault)
 }
 
 /// A source as it is, but for what a terminal would obey.

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use cnn_proxy::admin::command::Verb;
+use cnn_proxy::admin::command::{Argument, Verb};
 use cnn_proxy::admin::reply::{Switch, Switched};
 
 use crate::cli::admin::{Admin, one_line};
@@ -24,6 +24,8 @@ pub(crate) struct Use {
     name: String,
     #[arg(long, value_name = "N|P%|all", help = argument(Verb::PolicyUse, "reevaluate"))]
     reevaluate: Option<String>,
+    #[arg(long, help = argument(Verb::PolicyUse, "force"))]
+    force: bool,
     #[command(flatten)]
     admin: Admin,
 }
@@ -32,7 +34,8 @@ impl Use {
     pub(super) fn run(self) -> Result<(), Failure> {
         let reevaluate = self.reevaluate.as_deref().map(|reevaluate| ("reevaluate", reevaluate));
         let name = whole(&self.name);
-        let arguments: Vec<_> = [("name", &*name)].into_iter().chain(reevaluate).collect();
+        let force = self.force.then_some(("force", Argument::SET));
+        let arguments: Vec<_> = [("name", &*name)].into_iter().chain(reevaluate).chain(force).collect();
         self.admin.show(Verb::PolicyUse, &arguments, render)
     }
 }

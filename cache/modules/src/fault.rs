@@ -5,6 +5,8 @@ use std::fmt;
 
 use cnn_core::policy::WrongVictim;
 
+use crate::limits::WHY_CHARS_MAX;
+
 /// The kinds of faults; labels of counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FaultKind {
@@ -93,9 +95,10 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault of a call of `function`.
-    pub fn new(kind: FaultKind, function: &'static str, why: impl Into<String>) -> Self {
-        Self { kind, function, why: why.into(), slot: None }
+    /// A fault of a call of `function`. What a module says of it itself is clipped and escaped: it goes to logs and
+    /// terminals.
+    pub fn new(kind: FaultKind, function: &'static str, why: impl AsRef<str>) -> Self {
+        Self { kind, function, why: printable(why.as_ref()), slot: None }
     }
 
     /// More returned than was asked for.
@@ -125,6 +128,19 @@ impl Fault {
     }
 }
 
+/// A text on one line that no terminal obeys, of bounded length.
+pub(crate) fn printable(text: &str) -> String {
+    let escaped = |char: char| match char.is_control() {
+        true => char.escape_default().to_string(),
+        false => char.to_string(),
+    };
+    let mut shown: String = text.chars().take(WHY_CHARS_MAX).map(escaped).collect();
+    if text.chars().nth(WHY_CHARS_MAX).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.function.is_empty() {
@@ -145,6 +161,13 @@ mod tests {
         let words: BTreeSet<_> = FaultKind::ALL.iter().map(|kind| kind.as_str()).collect();
         assert_eq!(words.len(), FaultKind::ALL.len());
         assert!(FaultKind::ALL.iter().all(|&kind| FaultKind::parse(kind.as_str()) == Some(kind)));
+    }
+
+    #[test]
+    fn what_a_module_says_cannot_forge_a_line_or_fill_a_log() {
+        let fault = Fault::new(FaultKind::Script, "", "a\r\ncnn: ready\u{1b}[2J");
+        assert_eq!(fault.to_string(), "a\\r\\ncnn: ready\\u{1b}[2J");
+        assert_eq!(Fault::new(FaultKind::Script, "", "x".repeat(9_000)).why.len(), WHY_CHARS_MAX + 3);
     }
 
     #[test]

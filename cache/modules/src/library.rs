@@ -11,6 +11,7 @@ mod instances;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use cnn_core::policy::{Manifest, Settings, Spec, SpecError};
@@ -24,7 +25,7 @@ use crate::code::Code;
 use crate::limits::{LOADED_MAX, WAITING_MAX};
 use crate::manifest::module_name;
 use crate::sources::is_file;
-use crate::{CodeCache, Host, LoadError, Metering, Role, Source, SourceError};
+use crate::{CodeCache, Host, Ledger, LoadError, Metering, Notice, Role, Source, SourceError};
 
 /// A module that is loaded, as it was at one moment: a reload or new numbers make another of the same name.
 #[derive(Clone)]
@@ -116,12 +117,18 @@ pub struct Library {
     changing: Mutex<()>,
     /// Who waits to change something, or does.
     waiting: AtomicUsize,
+    ledger: Arc<Ledger>,
+    /// Guards the ledger's news until somebody takes them.
+    news: Mutex<Option<Receiver<Notice>>>,
 }
 
 impl Library {
     /// An empty one, whose host keeps compiled code in this directory, if any is given.
     pub fn new(metering: Metering, code: Option<CodeCache>) -> Self {
+        let (ledger, news) = Ledger::new();
         Self {
+            ledger,
+            news: Mutex::new(Some(news)),
             host: OnceLock::new(),
             metering,
             code: Mutex::new(code),
@@ -141,6 +148,16 @@ impl Library {
             Host::new(self.metering, code)
         };
         self.host.get_or_init(make).as_ref().map_err(Clone::clone)
+    }
+
+    /// What modules did wrong.
+    pub const fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// The news of the ledger, for the one who tells them; nothing the second time.
+    pub fn take_news(&self) -> Option<Receiver<Notice>> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The module of a name.

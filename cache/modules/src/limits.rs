@@ -69,6 +69,9 @@ pub const REPRODUCER_FILES_MAX: usize = 64;
 /// Bytes of all of them.
 pub const REPRODUCERS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// Characters of what is said of a fault; a script may throw a text of its own.
+pub const WHY_CHARS_MAX: usize = 240;
+
 /// Functions of a trap that are named; a recursion without end has thousands.
 pub const FRAMES_MAX: usize = 8;
 

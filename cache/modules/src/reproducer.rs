@@ -221,6 +221,16 @@ impl Reproducer {
         &self.module
     }
 
+    /// Where it was loaded from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The SHA-256 of its file, in hexadecimal digits.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
     /// What was recorded: the kind of the fault, and what was wrong.
     pub fn recorded(&self) -> (Option<FaultKind>, String) {
         let Recorded { kind, function, why, .. } = &self.fault;

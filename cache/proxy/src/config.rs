@@ -116,6 +116,7 @@ pub struct Freshness {
 pub struct Modules {
     pub directory: Option<PathBuf>,
     pub code_cache: Option<PathBuf>,
+    pub reproducers: Option<PathBuf>,
 }
 
 impl Default for Config {

@@ -68,6 +68,14 @@ pub enum UseError {
     /// The file is no policy.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// It is a module that was stopped, and nobody insists.
+    #[error("{name} was stopped: {why}; use it with --force to try again, or change its file")]
+    WasStopped {
+        /// The module.
+        name: String,
+        /// What was wrong the last time.
+        why: String,
+    },
     /// The file is no module, or there are too many.
     #[error(transparent)]
     Library(#[from] LibraryError),
@@ -349,8 +357,18 @@ fn prepare(board: &Board, surroundings: &Surroundings, spec: &str, by: &str) -> 
     prepared
 }
 
+/// Makes an instance of a policy, unless it is a module that was stopped, and has its faults told.
 fn prepare_found(board: &Board, surroundings: &Surroundings, source: &Source) -> Result<Prepared, UseError> {
-    Ok(source.prepare(surroundings.capacity, board.documents().slots_max())?.0)
+    let ledger = surroundings.library.ledger();
+    if let Some(why) = source.digest().and_then(|digest| ledger.quarantine(digest)) {
+        return Err(UseError::WasStopped { name: source.manifest().name.clone().into_owned(), why });
+    }
+    let (capacity, slots_max) = (surroundings.capacity, board.documents().slots_max());
+    let (prepared, health) = source.prepare(capacity, slots_max)?;
+    if let (Some(health), Some(subject)) = (health, source.subject(capacity, slots_max)) {
+        health.report_to(ledger.reporter(subject));
+    }
+    Ok(prepared)
 }
 
 fn find<'a>(surroundings: &'a Surroundings, spec: &str, by: &str) -> Result<Found<'a>, UseError> {

@@ -12,6 +12,7 @@ pub mod config;
 mod drain;
 pub mod engine;
 pub mod error_page;
+mod faults;
 pub mod filters;
 pub mod http1;
 pub mod limits;

@@ -20,6 +20,7 @@ use crate::admin::{self, AdminServer};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::engine::{self, Engine, Surroundings};
+use crate::faults;
 use crate::filters::{FilterError, Switching};
 use crate::limits::LOG_CLOSE_MAX;
 use crate::listener;
@@ -66,9 +67,9 @@ pub enum StartError {
     /// The admin socket could not be bound.
     #[error(transparent)]
     Admin(#[from] admin::BindError),
-    /// The directory of compiled code is not ours alone.
+    /// The directory of compiled code, or of reproducers, is not ours alone.
     #[error(transparent)]
-    CodeCache(#[from] CacheError),
+    Directory(#[from] CacheError),
     /// The directory of modules cannot be read.
     #[error("cannot read the directory of modules {path}: {source}", path = .path.display())]
     Modules {
@@ -192,9 +193,13 @@ impl Ending {
 
 /// The library, with what is in the directory of modules: the policy at the start may be one of them.
 fn open_modules(config: &Config, clock: Clock) -> Result<(Arc<Library>, Option<Folder>), StartError> {
-    let config::Modules { directory, code_cache } = &config.modules;
+    let config::Modules { directory, code_cache, .. } = &config.modules;
     let code = code_cache.as_deref().map(CodeCache::open).transpose()?;
     let library = Arc::new(Library::new(Metering::Deadline, code));
+    let reproducers = faults::Folder::open(config.modules.reproducers.as_deref())?;
+    if let Some(news) = library.take_news() {
+        faults::watch(library.ledger(), news, reproducers).map_err(StartError::Thread)?;
+    }
     let Some(path) = directory else { return Ok((library, None)) };
     let failed = |source| StartError::Modules { path: path.clone(), source };
     // Modules are known by whole paths: operators name them from anywhere.

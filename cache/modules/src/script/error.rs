@@ -8,6 +8,9 @@ use rhai::Position;
 /// Longest part of a line that is shown, in characters.
 const SHOWN_MAX: usize = 100;
 
+/// Longest message, in characters.
+const MESSAGE_MAX: usize = 1000;
+
 /// What is wrong with a script, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptError {
@@ -51,11 +54,13 @@ pub(super) struct Source<'a> {
 impl Source<'_> {
     /// An error at a place of this script.
     pub(super) fn error(&self, position: Position, message: String) -> ScriptError {
+        let printable = |c: char| if c.is_control() && c != '\t' { '?' } else { c };
+        // What a script throws is its own words, and they go to terminals.
+        let message = message.chars().take(MESSAGE_MAX).map(printable).collect();
         let place = position.line().map(|line| {
             let text = self.text.lines().nth(line - 1).unwrap_or_default();
             // At the end of the script there may be no line and no column any more.
             let column = position.position().unwrap_or(1).min(text.chars().count() + 1);
-            let printable = |c: char| if c.is_control() && c != '\t' { '?' } else { c };
             (line, column.min(SHOWN_MAX), text.chars().take(SHOWN_MAX).map(printable).collect())
         });
         ScriptError { path: self.path.to_owned(), place, message }

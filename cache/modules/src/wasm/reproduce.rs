@@ -5,7 +5,7 @@ use cnn_core::policy::Slot;
 use wasmtime::WasmBacktrace;
 
 use super::guest::{Function, Guest, InstantiateError, Room, kind_of, why};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultKind, printable};
 use crate::journal::{Called, records};
 use crate::reproducer::Frame;
 
@@ -192,7 +192,7 @@ fn frames(error: &wasmtime::Error, bytes: &[u8]) -> Vec<Frame> {
     }
     let frame = |frame: &wasmtime::FrameInfo| Frame {
         index: frame.func_index(),
-        name: frame.func_name().map(str::to_owned),
+        name: frame.func_name().map(printable),
         offset: frame.module_offset(),
         instruction: frame.module_offset().and_then(|offset| instruction(&text, offset)),
     };

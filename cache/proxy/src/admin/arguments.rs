@@ -46,6 +46,7 @@ impl Arguments {
             let text = match value {
                 Value::String(text) => text,
                 Value::Number(number) => number.to_string(),
+                Value::Bool(is_set) => is_set.to_string(),
                 Value::Null => continue,
                 _ => return Err(Refusal::argument(&name, "is neither text nor a number")),
             };
@@ -92,6 +93,15 @@ impl Arguments {
             0 => Err(Refusal::argument(name, "is 0; ask for 1 or more")),
             count if count <= max => Ok(count),
             _ => Err(Refusal::argument(name, format!("is above {max}"))),
+        }
+    }
+
+    /// Whether a switch is set.
+    pub(super) fn is_set(&self, name: &'static str) -> Result<bool, Refusal> {
+        match self.text(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Refusal::argument(name, "is neither true nor false")),
         }
     }
 

@@ -85,6 +85,11 @@ pub struct Argument {
     pub help: &'static str,
 }
 
+impl Argument {
+    /// The value of an option that is set or not, and takes no value on the command line.
+    pub const SET: &'static str = "true";
+}
+
 /// One admin command.
 #[derive(Clone, Copy, Debug)]
 pub struct Command {
@@ -133,6 +138,14 @@ const REEVALUATE: Argument = Argument {
     is_required: false,
     help: "How many of the documents next to go it orders at once; the others follow when they are used, when their \
            turn comes, or when there is time [default: 20%]",
+};
+
+const FORCE: Argument = Argument {
+    name: "force",
+    value: Argument::SET,
+    is_option: true,
+    is_required: false,
+    help: "Use a module again that was stopped because it kept failing",
 };
 
 /// Every admin command, in the order help and README show them.
@@ -188,6 +201,7 @@ pub const COMMANDS: &[Command] = &[
                 help: "The policy that decides from now on: a built-in one, a module that is loaded, or a file, which is loaded",
             },
             REEVALUATE,
+            FORCE,
         ],
         help: "Switch to another replacement policy while serving; no document is lost",
         effect: Effect::Changes,
@@ -415,6 +429,7 @@ impl Command {
         let mut usage = format!("cnn {}", self.words);
         for argument in self.arguments {
             let spelled = match argument.is_option {
+                true if argument.value == Argument::SET => format!("--{}", argument.name),
                 true => format!("--{} {}", argument.name, argument.value),
                 false => argument.value.to_owned(),
             };
@@ -533,8 +548,8 @@ mod tests {
         };
         check(
             Verb::PolicyUse,
-            "cnn policy use NAME [--reevaluate N|P%|all]",
-            "POST /policy/use?name=NAME&reevaluate=N|P%|all",
+            "cnn policy use NAME [--reevaluate N|P%|all] [--force]",
+            "POST /policy/use?name=NAME&reevaluate=N|P%|all&force=true",
         );
         check(Verb::PolicyShow, "cnn policy show NAME", "GET /policies/{name}");
         check(Verb::PolicyWorst, "cnn policy worst [N]", "GET /policy/worst?limit=N");

@@ -33,6 +33,11 @@ pub trait Control: Send + Sync + 'static {
     /// Switches to the policy that is written so, after it has been made sure that there is one of this name.
     fn use_policy(&self, spec: &str, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal>;
 
+    /// Lets a module be used again that was stopped; what was not stopped stays as it is.
+    fn release_module(&self, _spec: &str) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// Goes back to the policy before; refused when there was none.
     fn rollback(&self, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal>;
 

@@ -145,6 +145,9 @@ fn perform(
                 whole("name", bare(spec))?;
             }
             let reevaluate = arguments.reevaluate("reevaluate")?;
+            if arguments.is_set("force")? {
+                control.release_module(spec)?;
+            }
             Done::switched(&control.use_policy(spec, reevaluate, peer)?)
         }
         Verb::PolicyRollback => Done::switched(&control.rollback(arguments.reevaluate("reevaluate")?, peer)?),

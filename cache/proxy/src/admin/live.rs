@@ -8,7 +8,7 @@ use cnn_core::policy::{self, Manifest, Reevaluate, SlotId, SwitchRefused};
 use cnn_core::repository::Repository;
 use cnn_core::rfc9111::Target;
 use cnn_core::time::Tick;
-use cnn_modules::SourceError;
+use cnn_modules::{Digest, SourceError};
 
 use super::audit::Peer;
 use super::control::Control;
@@ -120,6 +120,20 @@ impl Control for Live {
             return Ok(unchanged(status));
         }
         Ok(switched(&self.engine.use_found(found, begin, reevaluate, by)?))
+    }
+
+    fn release_module(&self, spec: &str) -> Result<(), Refusal> {
+        let (library, name) = (self.engine.library(), bare(spec));
+        // What is in the file now is what will be used.
+        let file = cnn_modules::is_file(name).then(|| std::fs::read(name).ok()).flatten();
+        let digest = match file {
+            Some(bytes) => Some(Digest::of(&bytes)),
+            None => library.get(name).map(|loaded| loaded.code.digest()),
+        };
+        if let Some(digest) = digest {
+            library.ledger().release(digest);
+        }
+        Ok(())
     }
 
     fn rollback(&self, reevaluate: Reevaluate, by: Peer) -> Result<Switched, Refusal> {
@@ -239,6 +253,7 @@ impl Live {
                 .map(|order| Draining { policy: name(&order.policy), documents: order.documents as u64 })
                 .collect(),
             faults: engine.faults,
+            modules: self.engine.library().ledger().records().into_iter().map(ModuleFaults::from).collect(),
             documents: usage.documents,
             bytes: usage.used,
             memory_bytes_max: usage.limit,
@@ -268,6 +283,7 @@ impl From<UseError> for Refusal {
             UseError::Unknown(_) => Fault::NotFound,
             UseError::Refused(SwitchRefused::Busy(_)) | UseError::Stopped(_) => Fault::Busy,
             UseError::Refused(SwitchRefused::NothingBefore) => Fault::Conflict,
+            UseError::WasStopped { .. } => Fault::Conflict,
             UseError::Given(_) => Fault::BadRequest,
             UseError::Source(SourceError::Spec(_)) => Fault::BadRequest,
             UseError::Library(ref error) => library_fault(error),

@@ -7,7 +7,9 @@ use cnn_modules::{Digest, Instance, LibraryError, Loaded, SourceError};
 
 use super::audit::Peer;
 use super::live::{Live, switched};
-use super::reply::{Fault, Module, ModuleChanged, ModuleInstance, ModuleList, Refusal, Setting};
+use super::reply::{
+    Fault, Module, ModuleChanged, ModuleFaults, ModuleInstance, ModuleList, Refusal, Setting,
+};
 use crate::modules::{Changed, ModuleError, Modules, Part};
 
 /// The state of an instance that is not asked any more, whatever it is for.
@@ -84,6 +86,9 @@ impl Live {
         let state = |of: &str| instances.iter().find(|instance| instance.state == of);
         let first = ["deciding", QUARANTINED, "in use", "kept for rollback", "draining"];
         let state = first.into_iter().find(|of| state(of).is_some()).unwrap_or("loaded");
+        let faults = self.engine.library().ledger().record(loaded.code.digest()).map(ModuleFaults::from);
+        let is_stopped = faults.as_ref().is_some_and(|faults| faults.is_stopped);
+        let state = if is_stopped { QUARANTINED } else { state };
         Module {
             name: loaded.name.clone(),
             role: said.role.as_str().to_owned(),
@@ -114,6 +119,7 @@ impl Live {
             by: loaded.by.clone(),
             at: loaded.at.0,
             ago_secs: self.clock.wall().since(loaded.at),
+            faults,
             instances,
             source: None,
         }

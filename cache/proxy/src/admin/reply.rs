@@ -2,6 +2,7 @@
 //! is here is a promise to scripts; keys are added, not renamed. Sizes are bytes, ratios run from 0 to 1, times carry
 //! their unit in their name.
 
+mod faults;
 mod filters;
 mod latency;
 mod module;
@@ -9,6 +10,7 @@ mod refusal;
 
 use serde::{Deserialize, Serialize};
 
+pub use faults::ModuleFaults;
 pub use filters::{Answer, Filter, FilterList, FilterRole, FilterShown, FilterUsed};
 pub use latency::Latency;
 pub use module::{Module, ModuleChanged, ModuleInstance, ModuleList, Setting};
@@ -44,6 +46,9 @@ pub struct Status {
     pub draining: Vec<Draining>,
     /// Wrong decisions of policies that the built-in fallback replaced.
     pub faults: u64,
+    /// The modules with faults, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<ModuleFaults>,
     /// Documents stored.
     pub documents: u64,
     /// Bytes charged for them and for fetches under way: bodies and metadata.

@@ -78,8 +78,13 @@ fn paths(config: &Config, findings: &mut Findings) {
     if let LogTarget::File(path) = &config.access_log {
         findings.require(path.to_str().is_some(), "access_log", || "the path is not UTF-8".to_owned());
     }
-    let Modules { directory, code_cache } = &config.modules;
-    for (key, path) in [("modules.directory", directory), ("modules.code_cache", code_cache)] {
+    let Modules { directory, code_cache, reproducers } = &config.modules;
+    let paths = [
+        ("modules.directory", directory),
+        ("modules.code_cache", code_cache),
+        ("modules.reproducers", reproducers),
+    ];
+    for (key, path) in paths {
         let Some(path) = path else { continue };
         findings.require(path.to_str().is_some(), key, || "the path is not UTF-8".to_owned());
         findings.require(!path.as_os_str().is_empty(), key, || "the path is empty".to_owned());

@@ -233,6 +233,14 @@ pub const KEYS: &[Key] = &[
         "A directory for the compiled code of modules, so that a known one is ready at once. It is made if it is not \
          there; nobody but the proxy's user may enter it.",
     ),
+    unset(
+        "modules.reproducers",
+        "path",
+        ("\"/var/lib/cnn/reproducers\"", "in the state directory of the proxy's user"),
+        Restart,
+        "A directory for what it takes to do a module's fault again, for `cnn module reproduce`: at most 64 files and \
+         64 MiB. It is made if it is not there; nobody but the proxy's user may enter it.",
+    ),
 ];
 
 /// What is said of a section above its keys.

@@ -33,5 +33,24 @@ pub(super) const CALM_EVENTS: usize = 256;
 /// See [`CALM_EVENTS`].
 pub(super) const BUSY_EVENTS: usize = 1024;
 
+/// Events of a turn, at least and at most: what a slow policy is told before somebody else gets a turn, and what fits into
+/// about a millisecond of a quick one.
+pub(super) const TURN_EVENTS: std::ops::RangeInclusive<usize> = 64..=4096;
+
+/// What a turn may take before the next ones get fewer events.
+pub(super) const TURN_LONG: Duration = Duration::from_millis(20);
+
+/// A turn that takes longer than this, and longer than [`EVENT_SLOW`] for each event and pick, is a slow one. A built-in
+/// policy takes less than a microsecond, an interpreted script a few.
+pub(super) const TURN_SLOW: Duration = Duration::from_millis(100);
+/// See [`TURN_SLOW`].
+pub(super) const EVENT_SLOW: Duration = Duration::from_millis(1);
+
+/// Slow turns in a row after which a policy is replaced: it breaks no rule, but it does not keep up with anything.
+pub(super) const SLOW_TURNS_MAX: u32 = 8;
+
+/// The time for which the executor hears of what has happened before it answers a question or makes a switch.
+pub(super) const HEARING_TIME_MAX: Duration = Duration::from_millis(100);
+
 /// Turns made before a question is answered, so that the answer knows of what happened before: 65,536 events.
 pub(super) const HEARING_TURNS_MAX: usize = 16;

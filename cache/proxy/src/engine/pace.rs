@@ -6,7 +6,8 @@ use std::time::Duration;
 use cnn_core::policy::Turn;
 
 use super::limits::{
-    BUSY_EVENTS, CALM_EVENTS, REST_ASKED, REST_BACKGROUND, SLEEP_MAX, SLEEP_MIN, SLICE, SLICE_DOCUMENTS,
+    BUSY_EVENTS, CALM_EVENTS, EVENT_SLOW, REST_ASKED, REST_BACKGROUND, SLEEP_MAX, SLEEP_MIN, SLICE,
+    SLICE_DOCUMENTS, SLOW_TURNS_MAX, TURN_EVENTS, TURN_LONG, TURN_SLOW,
 };
 
 /// The sleep that fits the last turns.
@@ -14,6 +15,8 @@ use super::limits::{
 pub(super) struct Pace {
     sleep: Duration,
     slice: usize,
+    events: usize,
+    slow_turns: u32,
 }
 
 /// What is going on besides events.
@@ -29,7 +32,39 @@ pub(super) enum Carrying {
 
 impl Pace {
     pub(super) const fn new() -> Self {
-        Self { sleep: SLEEP_MIN, slice: 64 }
+        Self { sleep: SLEEP_MIN, slice: 64, events: *TURN_EVENTS.end(), slow_turns: 0 }
+    }
+
+    /// Another policy decides from here on, and nothing is known of its speed.
+    pub(super) const fn begin_anew(&mut self) {
+        (self.events, self.slow_turns) = (*TURN_EVENTS.start(), 0);
+    }
+
+    /// Events of the next turn.
+    pub(super) const fn events(&self) -> usize {
+        self.events
+    }
+
+    /// Victims picked in the next turn: fewer of a policy that is slow.
+    pub(super) fn picks(&self) -> usize {
+        (self.events / 64).max(4)
+    }
+
+    /// Learns from a turn that did so many things in such a time.
+    pub(super) fn turned(&mut self, turn: Turn, took: Duration) {
+        let done = (turn.events + turn.picks).max(1);
+        if took > TURN_LONG {
+            self.events = (self.events / 4).max(*TURN_EVENTS.start());
+        } else if turn.events >= self.events {
+            self.events = (self.events * 2).min(*TURN_EVENTS.end());
+        }
+        let is_slow = took > TURN_SLOW && took > EVENT_SLOW * u32::try_from(done).unwrap_or(u32::MAX);
+        self.slow_turns = if is_slow { self.slow_turns + 1 } else { 0 };
+    }
+
+    /// Whether the deciding policy takes so long, again and again, that it should not decide.
+    pub(super) const fn is_too_slow(&self) -> bool {
+        self.slow_turns >= SLOW_TURNS_MAX
     }
 
     /// Documents of the next slice.
@@ -90,6 +125,23 @@ mod tests {
         assert_eq!(pace.after(Turn::default(), Carrying::Asked), Some(REST_ASKED));
         sleep_after(&mut pace, 0, 10);
         assert_eq!(pace.after(Turn::default(), Carrying::Background), Some(REST_BACKGROUND));
+    }
+
+    #[test]
+    fn a_slow_policy_gets_fewer_events_and_is_given_up_when_it_stays_so() {
+        let mut pace = Pace::new();
+        let turn = |events| Turn { events, picks: 4, ..Turn::default() };
+        (0..20).for_each(|_| pace.turned(turn(pace.events()), Duration::from_millis(2)));
+        assert_eq!((pace.events(), pace.picks()), (4096, 64));
+        // A machine that is busy with something else, but not with this.
+        (0..20).for_each(|_| pace.turned(turn(4096), Duration::from_millis(300)));
+        assert_eq!((pace.events(), pace.picks(), pace.is_too_slow()), (64, 4, false));
+        (0..SLOW_TURNS_MAX).for_each(|_| pace.turned(turn(64), Duration::from_millis(300)));
+        assert!(pace.is_too_slow());
+        pace.begin_anew();
+        assert!(!pace.is_too_slow());
+        (0..6).for_each(|_| pace.turned(turn(pace.events()), Duration::from_millis(2)));
+        assert_eq!(pace.events(), 4096);
     }
 
     #[test]

@@ -18,9 +18,10 @@ use cnn_core::policy::{
     Budget, Cause, Executor, HitListener, Moment, Prepared, Reevaluate, Retired, Switch, SwitchRefused, Turn,
 };
 
-use super::limits::{BUSY_WAIT_MAX, HEARING_TURNS_MAX, REEVALUATE_WAIT_MAX, SLEEP_MIN};
+use super::limits::{BUSY_WAIT_MAX, HEARING_TIME_MAX, HEARING_TURNS_MAX, REEVALUATE_WAIT_MAX, SLEEP_MIN};
 use super::pace::{Carrying, Pace};
 use super::{Surroundings, prepare};
+use crate::report;
 
 /// What the handle asks for.
 pub(super) enum Command {
@@ -115,7 +116,7 @@ impl Runner {
         if let Some(retired) = self.executor.take_retired() {
             drop_elsewhere(retired);
         }
-        if turn.is_unfit {
+        if turn.is_unfit || self.pace.is_too_slow() {
             self.replace_unfit();
         }
         Some(self.pace.after(turn, carrying).map_or(Rest::No, Rest::Sleep))
@@ -123,14 +124,19 @@ impl Runner {
 
     /// Events and victims, no carrying over.
     fn turn(&mut self) -> Turn {
-        let now = self.surroundings.clock.now();
-        self.executor.turn(now, Budget { reevaluate: 0, background: 0, ..Budget::default() })
+        let clock = self.surroundings.clock;
+        let (now, begin) = (clock.now(), clock.elapsed());
+        let (events, picks) = (self.pace.events(), self.pace.picks());
+        let turn = self.executor.turn(now, Budget { events, picks, reevaluate: 0, background: 0 });
+        self.pace.turned(turn, clock.elapsed().saturating_sub(begin));
+        turn
     }
 
     /// Hears of everything told before a question or a switch, so that the answer is about what the asker knows.
     fn hear_all(&mut self) {
+        let until = self.surroundings.clock.elapsed() + HEARING_TIME_MAX;
         for _ in 0..HEARING_TURNS_MAX {
-            if !self.turn().is_pressed {
+            if !self.turn().is_pressed || self.surroundings.clock.elapsed() >= until {
                 return;
             }
         }
@@ -172,6 +178,7 @@ impl Runner {
         let took = self.surroundings.clock.elapsed().saturating_sub(begin);
         match made {
             Ok(_) => {
+                self.pace.begin_anew();
                 let handover_us = u64::try_from(took.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX);
                 self.executor.note_handover(handover_us);
                 self.awaited = Some(Awaited { reply, until: begin + REEVALUATE_WAIT_MAX });
@@ -199,21 +206,39 @@ impl Runner {
 
     /// The deciding policy keeps returning wrong victims: back to the one before, or to the configured one.
     fn replace_unfit(&mut self) {
-        let moment = self.moment("the executor: wrong victims");
-        if self.executor.roll_back(Reevaluate::All, Cause::Fault, moment).is_err()
-            && let Ok(next) = prepare(self.executor.board(), &self.surroundings, &self.first, EXECUTOR)
+        let name = self.executor.status().policy.name.clone();
+        let records = self.surroundings.library.ledger().records();
+        let stopped = records.into_iter().find_map(|it| it.quarantine.filter(|_| it.name == name));
+        let why = match stopped {
+            Some(why) => format!("stopped after {why}"),
+            None if self.pace.is_too_slow() => "it was too slow".to_owned(),
+            None => "it kept naming wrong victims".to_owned(),
+        };
+        let by = format!("the executor: {name}: {why}");
+        if self.executor.roll_back(Reevaluate::All, Cause::Fault, self.moment(by.clone())).is_err()
+            && !self.start_again(&by)
         {
-            let moment = self.moment("the executor: wrong victims");
-            // Refused only while there are too many orders, and then it is tried again.
-            let _ = self.executor.hand_over(next, Reevaluate::All, moment);
+            return;
         }
+        self.pace.begin_anew();
+        let now = self.executor.last_switch();
+        report_elsewhere(format!("policy {name}: {why}; {} decides, token {}", now.to, now.token));
+    }
+
+    /// The configured policy decides, or one that cannot fail where that is what failed; whether one does.
+    fn start_again(&mut self, by: &str) -> bool {
+        let next = [self.first.as_str(), LAST_RESORT]
+            .into_iter()
+            .find_map(|spec| prepare(self.executor.board(), &self.surroundings, spec, EXECUTOR).ok());
+        // Refused only while there are too many orders, and then it is tried again.
+        next.is_some_and(|next| self.executor.replace_failed(next, self.moment(by.to_owned())).is_ok())
     }
 
     /// A policy panicked: its order and all counts are in doubt, so everything is read again from the columns.
     fn start_over(&mut self) {
         let status = catch_unwind(AssertUnwindSafe(|| self.executor.status())).ok();
         let before = status.and_then(|status| status.previous).map(|manifest| manifest.name.clone());
-        let names = [before.unwrap_or_default(), Cow::Owned(self.first.clone())];
+        let names = [before.unwrap_or_default(), Cow::Owned(self.first.clone()), Cow::Borrowed(LAST_RESORT)];
         let next = names
             .iter()
             .find_map(|name| prepare(self.executor.board(), &self.surroundings, name, EXECUTOR).ok());
@@ -222,14 +247,24 @@ impl Runner {
         drop_elsewhere(retired);
     }
 
-    fn moment(&self, by: &'static str) -> Moment {
+    fn moment(&self, by: impl Into<Cow<'static, str>>) -> Moment {
         let Surroundings { clock, traffic, .. } = &*self.surroundings;
-        Moment { by: Cow::Borrowed(by), at: clock.wall(), counted: traffic(), prepare_us: 0 }
+        Moment { by: by.into(), at: clock.wall(), counted: traffic(), prepare_us: 0 }
     }
 }
 
 /// Who asks for a module where it is the configured policy that is to decide again.
 const EXECUTOR: &str = "the executor";
+
+/// The policy that decides when the configured one is a module that was stopped.
+const LAST_RESORT: &str = "lru";
+
+/// Tells the operator, without the executor waiting for whoever reads it.
+fn report_elsewhere(message: String) {
+    let tell = move || report::warning(format_args!("{message}"));
+    // Without a thread it goes unsaid; the history has it.
+    drop(thread::Builder::new().name("cnn-report".to_owned()).spawn(tell));
+}
 
 /// What follows a round.
 enum Rest {

@@ -35,6 +35,8 @@ pub struct Gauges<'a> {
     pub pending: u64,
     /// Wrong decisions of policies.
     pub faults: u64,
+    /// Faults of modules, by name.
+    pub module_faults: &'a [(&'a str, u64)],
     /// Hits the policy was not told of.
     pub hit_events_dropped: u64,
     /// Lines of the access log that were lost.
@@ -98,6 +100,7 @@ pub(super) fn render(metrics: &Metrics, gauges: &Gauges<'_>) -> String {
     page.one("cnn_policy_switches_total", gauges.switches);
     page.one("cnn_policy_pending_documents", gauges.pending);
     page.one("cnn_policy_faults_total", gauges.faults);
+    page.family("cnn_module_faults_total", gauges.module_faults.iter().copied());
     page.one("cnn_policy_hit_events_dropped_total", gauges.hit_events_dropped);
     page.one("cnn_log_lines_lost_total", gauges.log_lines_lost);
     page.family("cnn_build_info", [(env!("CARGO_PKG_VERSION"), 1)]);
@@ -234,8 +237,13 @@ mod tests {
     }
 
     fn page() -> String {
-        let gauges =
-            Gauges { documents: 7, policy: "s3-fifo", evictions: &[("policy", 4)], ..Gauges::default() };
+        let gauges = Gauges {
+            documents: 7,
+            policy: "s3-fifo",
+            evictions: &[("policy", 4)],
+            module_faults: &[("mine", 3)],
+            ..Gauges::default()
+        };
         counted().render(&gauges)
     }
 
@@ -263,6 +271,7 @@ mod tests {
         check("cnn_documents 7");
         check("cnn_policy_info{policy=\"s3-fifo\"} 1");
         check("cnn_evictions_total{reason=\"policy\"} 4");
+        check("cnn_module_faults_total{module=\"mine\"} 3");
     }
 
     #[test]

@@ -101,6 +101,7 @@ pub const METRICS: &[Metric] = &[
         "",
         "Wrong decisions of policies that the built-in fallback replaced.",
     ),
+    counter("cnn_module_faults_total", "module", "What modules did wrong; each cost one decision."),
     counter(
         "cnn_policy_hit_events_dropped_total",
         "",

@@ -1,6 +1,7 @@
 //! The running server as others look at it: a scrape by Prometheus, an orchestrator's probe, the admin socket, and the
 //! policy engine that wants to know whether it helps.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -30,6 +31,12 @@ impl Probe for Scrape {
         let counts = self.shared.repository.board().counts();
         let evictions = [("policy", counts.policy_victims), ("fallback", counts.fallback_victims)];
         let status = self.engine.status().ok();
+        // Files of one name are one module to whoever watches.
+        let mut faults = BTreeMap::<String, u64>::new();
+        for record in self.engine.library().ledger().records() {
+            *faults.entry(record.name).or_default() += record.faults;
+        }
+        let module_faults: Vec<_> = faults.iter().map(|(name, &count)| (name.as_str(), count)).collect();
         let policy = status.as_ref().map_or("", |status| &status.policy.name);
         let filters = self.shared.settings.load().filters.clone();
         let (admission, freshness) = (filters.admission_asked(), filters.freshness_asked());
@@ -47,6 +54,7 @@ impl Probe for Scrape {
             switches: status.as_ref().map_or(0, |status| status.token.saturating_sub(1)),
             pending: status.as_ref().map_or(0, |status| status.pending as u64),
             faults: status.as_ref().map_or(0, |status| status.faults),
+            module_faults: &module_faults,
             hit_events_dropped: counts.hits_dropped,
             log_lines_lost: self.log.lock().lost(),
             start_unix_secs: self.shared.started,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Switched;
+use super::{ModuleFaults, Switched};
 
 /// `GET /modules`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,9 @@ pub struct Module {
     pub at: i64,
     /// The same, in seconds before now.
     pub ago_secs: u64,
+    /// What it did wrong; none when it did nothing wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faults: Option<ModuleFaults>,
     /// Its instances, oldest first.
     pub instances: Vec<ModuleInstance>,
     /// The text of a script, or of a wasm as WebAssembly text; only where one module is asked for.
