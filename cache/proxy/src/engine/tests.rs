@@ -165,7 +165,7 @@ fn the_policy_of_a_file_decides_and_one_that_fails_is_rolled_back() {
     let _: Vec<_> = (100..3100).map(|size| insert(&board, size)).collect();
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     for (file, name) in
-        [("policies/guests/wasm/sieve.wasm", "wasm-sieve"), ("scripts/replacement/gdsf.rhai", "gdsf")]
+        [("policies/guests/wasm/sieve.wasm", "wasm-sieve"), ("scripts/replacement/gdsf.rhai", "gdsf-rhai")]
     {
         engine.use_policy(&format!("{root}/{file}"), Reevaluate::All, "a test").unwrap();
         assert_eq!(engine.status().unwrap().policy.name, name);
@@ -179,7 +179,7 @@ fn the_policy_of_a_file_decides_and_one_that_fails_is_rolled_back() {
     std::fs::write(&failing, "if doc.status == 0 { \"none\" } else { doc.size }").unwrap();
     engine.use_policy(&failing.display().to_string(), Reevaluate::All, "a test").unwrap();
     let _: Vec<_> = (3100..3200).map(|size| insert(&board, size)).collect();
-    until(&engine, |status| status.policy.name == "gdsf");
+    until(&engine, |status| status.policy.name == "gdsf-rhai");
     assert_eq!(engine.history().unwrap().last().unwrap().cause, Cause::Fault);
 }
 
