@@ -84,6 +84,9 @@ pub(crate) struct Wants {
     pub(crate) bypass: bool,
 }
 
+/// An instance of an admission policy, what it wants, and what it has done.
+type Admitting = (Box<dyn Admission>, Wants, Arc<Health>);
+
 impl Script {
     /// Compiles a script and tries it. `path` names it in errors, and its last part is the policy's name unless the
     /// script says another.
@@ -211,7 +214,7 @@ impl Script {
     ///
     /// # Errors
     /// When it is none.
-    pub(crate) fn admit(&self) -> Result<(Box<dyn Admission>, Wants, Arc<Health>), InstantiateError> {
+    pub(crate) fn admit(&self) -> Result<Admitting, InstantiateError> {
         let Body::Admission(program) = &self.body else {
             let role = self.manifest.role;
             return Err(InstantiateError::OtherRole { role, expected: Role::Admission });
