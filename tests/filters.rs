@@ -149,12 +149,12 @@ fn freshness_rules_give_lifetimes_to_what_comes_and_leave_what_is_stored() {
     assert!(get(&cnn, &origin, "/private").contains("detail=private"));
     // Nothing says anything: stored for `min`, which is nothing by default.
     assert!(get(&cnn, &origin, "/plain").contains("detail=no-lifetime"));
-    cnn.json(&["freshness", "use", "refresh(min=5)"]);
+    let _ = cnn.json(&["freshness", "use", "refresh(min=5)"]);
     assert!(matches!(ttl("/plain"), Some(299 | 300)));
     assert!(get(&cnn, &origin, "/plain").starts_with("hit; ttl="));
     let shown = cnn.json(&["freshness", "show"]);
     assert_eq!((&shown["name"], &shown["failed"]), (&"refresh(min=5)".into(), &0.into()));
-    cnn.json(&["freshness", "use", "none"]);
+    let _ = cnn.json(&["freshness", "use", "none"]);
     assert!(get(&cnn, &origin, "/plain/other").contains("detail=no-lifetime"));
 }
 
@@ -186,7 +186,7 @@ fn script(cnn: &Cnn, text: &str) -> String {
 #[test]
 fn scripts_and_modules_decide_like_what_is_built_in() {
     let (cnn, origin) = (start(&[]), origin());
-    cnn.json(&["admission", "use", &file("scripts/admission/second-hit.rhai")]);
+    let _ = cnn.json(&["admission", "use", &file("scripts/admission/second-hit.rhai")]);
     assert!(get(&cnn, &origin, "/s").ends_with("detail=not-admitted:first-seen"));
     assert!(get(&cnn, &origin, "/s").contains("stored"));
     assert!(get(&cnn, &origin, "/s").starts_with("hit"));
@@ -196,7 +196,7 @@ fn scripts_and_modules_decide_like_what_is_built_in() {
     let long = format!("/{}", "x".repeat(100));
     assert!(get(&cnn, &origin, &long).ends_with("detail=not-admitted:too-large"));
     for rules in ["scripts/freshness/squid-default.rhai", "policies/guests/wasm/wat-refresh.wasm"] {
-        cnn.json(&["freshness", "use", &file(rules)]);
+        let _ = cnn.json(&["freshness", "use", &file(rules)]);
         let status = get(&cnn, &origin, &format!("/modified/{}", rules.len()));
         assert!(status.contains("ttl=259200") || status.contains("ttl=259199"), "{rules}: {status}");
     }
@@ -209,7 +209,7 @@ fn a_module_that_never_ends_harms_nobody_and_is_not_asked_any_more() {
     let (cnn, origin) = (start(&[("--metrics", "127.0.0.1:0")]), origin());
     // Good as long as it is tried; a document that is fetched has a hash.
     let mine = script(&cnn, "//! role: admission\nif doc.hash > 0 { loop { } } else { true }\n");
-    cnn.json(&["admission", "use", &mine]);
+    let _ = cnn.json(&["admission", "use", &mine]);
     for number in 0..12 {
         let path = format!("/{number}");
         assert!(get(&cnn, &origin, &path).contains("stored"));
@@ -233,7 +233,7 @@ fn a_slow_server_is_passed_by() {
     let cnn = start(&[("--metrics", "127.0.0.1:0")]);
     let mine = "//! role: admission\nfn bypass(origin) { origin.requests >= 2 && origin.ttfb_ms > 30 }\n";
     let mine = script(&cnn, mine);
-    cnn.json(&["admission", "use", &mine]);
+    let _ = cnn.json(&["admission", "use", &mine]);
     assert!(get(&cnn, &slow, "/first").contains("stored"));
     get(&cnn, &slow, "/second");
     eventually("the slow server is passed by", || {
@@ -243,7 +243,7 @@ fn a_slow_server_is_passed_by() {
     assert_eq!(get(&cnn, &slow, "/first"), "fwd=bypass; fwd-status=200");
     assert_eq!(slow.count("/first"), 2);
     assert_eq!(metric(&cnn, "cnn_bypassed_total"), 1);
-    cnn.json(&["admission", "use", "none"]);
+    let _ = cnn.json(&["admission", "use", "none"]);
     assert!(get(&cnn, &slow, "/first").starts_with("hit"));
 }
 
@@ -252,7 +252,7 @@ fn a_policy_that_wants_hits_is_told_of_them_beside_the_workers() {
     let (cnn, origin) = (start(&[("--policy", "fifo")]), origin());
     let mine = "//! role: admission\nfn admit(doc, sketch) { sketch.count(doc) >= 2 || doc.host == \"127.0.0.1\" }\nfn hit(doc, sketch) { sketch.add(doc); }\n";
     let mine = script(&cnn, mine);
-    cnn.json(&["admission", "use", &mine]);
+    let _ = cnn.json(&["admission", "use", &mine]);
     get(&cnn, &origin, "/a");
     eventually("the policy hears of hits", || {
         get(&cnn, &origin, "/a");
@@ -284,14 +284,14 @@ fn a_replay_by_file_is_a_replay_by_name() {
 #[test]
 fn a_loaded_module_is_asked_by_its_name_and_stays_while_it_is() {
     let (cnn, origin) = (start(&[]), origin());
-    cnn.json(&["module", "load", &file("scripts/admission/size-threshold.rhai"), "--name", "small-only"]);
+    let _ = cnn.json(&["module", "load", &file("scripts/admission/size-threshold.rhai"), "--name", "small-only"]);
     assert_eq!(cnn.json(&["admission", "use", "small-only"])["name"], "small-only");
     assert!(get(&cnn, &origin, "/a").contains("stored"));
     let refused = cnn.verb(&["module", "unload", "small-only"]);
     assert!(!refused.status.success(), "{}", String::from_utf8_lossy(&refused.stdout));
     let wrong = cnn.verb(&["freshness", "use", "small-only"]);
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("is of role admission; expected freshness"));
-    cnn.json(&["admission", "use", "none"]);
+    let _ = cnn.json(&["admission", "use", "none"]);
     // The instance goes with the last connection that was served with it.
     eventually("the module can be unloaded", || {
         cnn.verb(&["module", "unload", "small-only"]).status.success()

@@ -2,6 +2,8 @@
 //! beyond [`SLOWEST`], the memory limit holds, the fallback decides, and the operator sees which module did what. The rows
 //! are in `hostile/cases.rs`; the crate that runs modules tries each of them more closely.
 
+#![allow(clippy::unwrap_used, reason = "what is missing or malformed here fails the test, as it should")]
+
 #[path = "hostile/cases.rs"]
 mod cases;
 

@@ -23,6 +23,7 @@ mod libcachesim;
 mod naive;
 mod results;
 /// The policies' own sketch, which is not what is compared.
+#[expect(unreachable_pub, reason = "what is public there is not here")]
 #[path = "../../src/sketch.rs"]
 mod sketch;
 mod traces;
