@@ -40,7 +40,10 @@ pub use library::{Change, Filed, Instance, Instances, Library, LibraryError, Loa
 pub use manifest::{EventTime, ManifestError, ModuleManifest, Replacing, Role};
 pub use monitors::BuiltMonitor;
 pub use reproducer::{Frame, ReproduceError, Reproducer, Reproducers, Reproduction, Subject};
-pub use script::{Execution, Script, ScriptError};
+pub use script::{
+    Chosen, Execution, Figures, Live, LiveCache, LiveError, Plan, PlannedSwitch, Ready, Run, Script,
+    ScriptError,
+};
 pub use sources::{Source, SourceError, is_file};
 pub use trial::Trial;
 pub use wasm::cache::{CacheError, CodeCache};

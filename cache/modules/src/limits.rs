@@ -127,6 +127,27 @@ pub const SCRIPT_COMPILED_CALLS_MAX: usize = 16;
 /// Tests of strings in a script that is compiled: a bit each, and one that says that they are known.
 pub const SCRIPT_PREDICATES_MAX: usize = 63;
 
+/// Time a script on a live cache may take: an operator waits for it.
+pub const LIVE_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Steps of a script on a live cache: about as many as fit into that time.
+pub const LIVE_OPERATIONS_MAX: u64 = 5_000_000;
+
+/// Documents one call of `repository.worst` gives: the executor reads them in between two turns, in some milliseconds.
+pub const LIVE_WORST_MAX: usize = 10_000;
+
+/// Documents a script may have re-evaluated by name: eight bytes each.
+pub const LIVE_UPDATES_MAX: usize = 1_000_000;
+
+/// Longest string of a script on a live cache, in bytes.
+pub const LIVE_STRING_MAX: usize = 64 * 1024;
+
+/// What a script may print, in bytes; the rest is lost.
+pub const LIVE_OUTPUT_BYTES_MAX: usize = 64 * 1024;
+
+/// What is shown of a script's last value, in bytes.
+pub const LIVE_VALUE_BYTES_MAX: usize = 4096;
+
 /// Documents a script is tried on before it is taken: class, bytes, uses.
 pub(crate) const TRIALS: [(Mime, u64, u32); 7] = [
     (Mime::Other, 0, 0),

@@ -24,6 +24,7 @@ mod error;
 mod execution;
 mod filter;
 mod freshness;
+mod live;
 mod machine;
 mod monitor;
 mod parameters;
@@ -41,6 +42,7 @@ use rhai::{AST, ASTNode, Expr, ParseError, Position};
 pub(crate) use self::compiler::Compiler;
 pub use self::error::ScriptError;
 pub use self::execution::Execution;
+pub use self::live::{Chosen, Figures, Live, LiveCache, LiveError, Plan, PlannedSwitch, Ready, Run};
 pub(crate) use self::policy::Scripted;
 
 use self::document::{Clock, DRIFTS, Doc, FIELDS};
@@ -113,10 +115,16 @@ impl Script {
             parameters::check(&written, &declared).map_err(|(position, why)| source.error(position, why))?;
         }
         let ast = engine::compile(text, &declared).map_err(refused)?;
-        let kind = kind(&ast, &source)?;
-        let manifest = source.manifest(Some(kind))?;
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        Self::policy(ast, stem, &source)
+    }
+
+    /// The policy of what is compiled already, tried. `stem` is its name unless the script says another.
+    fn policy(ast: AST, stem: &str, source: &Source<'_>) -> Result<Self, ScriptError> {
+        let kind = kind(&ast, source)?;
+        let manifest = source.manifest_of(stem, Some(kind))?;
         let program = source.tried(Program::new(ast))?;
-        Ok(Self::of(&source, manifest, Body::Policy(Arc::new(program))))
+        Ok(Self::of(source, manifest, Body::Policy(Arc::new(program))))
     }
 
     fn of(source: &Source<'_>, manifest: ModuleManifest, body: Body) -> Self {
@@ -184,7 +192,7 @@ impl Script {
         aging: f64,
     ) -> Result<f64, ScriptError> {
         let source = Source { path: &self.path, text: &self.text };
-        let doc = Doc { columns: document, clock: Clock { now, aging } };
+        let doc = Doc::new(document, Clock { now, aging });
         let Some(program) = self.program(settings)? else {
             return Err(source.error(Position::NONE, "is no replacement policy".to_owned()));
         };
@@ -265,6 +273,11 @@ impl Source<'_> {
     /// What the script says of itself; `kind` is what a replacement policy was found to be.
     fn manifest(&self, kind: Option<Kind>) -> Result<ModuleManifest, ScriptError> {
         let stem = self.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        self.manifest_of(stem, kind)
+    }
+
+    /// The same of a script that is called `stem` unless it says another name.
+    fn manifest_of(&self, stem: &str, kind: Option<Kind>) -> Result<ModuleManifest, ScriptError> {
         ModuleManifest::of_script(self.text, stem, kind)
             .map_err(|error| self.error(line_of(&error), error.to_string()))
     }

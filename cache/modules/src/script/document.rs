@@ -1,6 +1,6 @@
 //! What a script sees: `doc` and `clock`. All numbers are floats, so that `doc.uses / doc.size` is a division as on paper.
 
-use cnn_core::policy::{Document, Event, Mime};
+use cnn_core::policy::{Document, Event, Mime, SlotId};
 use cnn_core::time::Tick;
 use rhai::{Engine, ImmutableString};
 
@@ -16,6 +16,16 @@ pub(super) const DRIFTS: &[&str] = &["age", "idle", "ttl", "now"];
 pub(super) struct Doc {
     pub(super) columns: Document,
     pub(super) clock: Clock,
+    /// Where it stands in a running cache, for a script that looks at one.
+    pub(super) place: Option<Place>,
+}
+
+/// Where a document stands in a running cache.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) id: SlotId,
+    /// The key or score it is ordered by; 0 for policies with queues.
+    pub(super) value: f64,
 }
 
 /// The two clocks there are: time, and the aging of GreedyDual, the highest key evicted so far.
@@ -28,6 +38,11 @@ pub(super) struct Clock {
 const MICROS: f64 = 1e6;
 
 impl Doc {
+    /// A document of no cache in particular.
+    pub(super) const fn new(columns: Document, clock: Clock) -> Self {
+        Self { columns, clock, place: None }
+    }
+
     fn size(&self) -> f64 {
         self.columns.size.max(1) as f64
     }
@@ -108,5 +123,5 @@ pub(super) fn trial((mime, size, uses): (Mime, u64, u32)) -> Doc {
         status: 200,
         mime,
     };
-    Doc { columns, clock: Clock { now: Tick::from_secs(100), aging: 0.5 } }
+    Doc::new(columns, Clock { now: Tick::from_secs(100), aging: 0.5 })
 }

@@ -31,8 +31,15 @@ fn engine() -> Engine {
     engine
 }
 
-/// An engine with everything bounded and nothing of ours: what each role begins with.
+/// An engine that knows nothing of ours yet, and in which a script may do nothing but compute within bounds.
 pub(super) fn base() -> Engine {
+    let mut engine = talking();
+    engine.disable_symbol("print").disable_symbol("debug");
+    engine
+}
+
+/// The same for a script that may also print.
+pub(super) fn talking() -> Engine {
     let mut engine = Engine::new();
     engine
         .set_max_operations(SCRIPT_OPERATIONS_MAX)
@@ -44,8 +51,6 @@ pub(super) fn base() -> Engine {
         .set_max_variables(SCRIPT_VARIABLES_MAX)
         .set_strict_variables(true)
         .disable_symbol("eval")
-        .disable_symbol("print")
-        .disable_symbol("debug")
         .on_print(|_| {})
         .on_debug(|_, _, _| {});
     engine
@@ -115,6 +120,11 @@ pub(super) fn fault(error: &EvalAltResult) -> Fault {
         inner = next;
     }
     let position = inner.position();
+    if let EvalAltResult::ErrorRuntime(said, _) | EvalAltResult::ErrorTerminated(said, _) = inner
+        && let Ok(message) = said.clone().into_string()
+    {
+        return Fault { message, position };
+    }
     let mut bare = inner.to_string();
     // The text repeats the place at its end.
     if let Some(at) = bare.rfind(" (line ") {

@@ -32,7 +32,7 @@ impl Scripted {
             return None;
         }
         self.health.called();
-        let doc = Doc { columns, clock: Clock { now: context.now, aging: self.aging } };
+        let doc = Doc::new(columns, Clock { now: context.now, aging: self.aging });
         // Where the machine code has no value to be used, the interpreter says what is wrong.
         let compiled = self.program.machine().and_then(|machine| machine.value(&doc));
         if let Some(value) = compiled.filter(|value| value.is_finite()) {
