@@ -15,6 +15,7 @@ mod module;
 mod policy;
 mod purge;
 mod replay;
+mod script;
 mod serve;
 mod status;
 mod top;
@@ -55,6 +56,8 @@ enum Verb {
     Freshness(freshness::Freshness),
     #[command(subcommand)]
     Module(module::Module),
+    #[command(subcommand)]
+    Script(script::Script),
     Purge(purge::Purge),
     Explain(explain::Explain),
     Replay(Box<replay::Replay>),
@@ -75,6 +78,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Admission(admission) => admission.run(),
         Verb::Freshness(freshness) => freshness.run(),
         Verb::Module(module) => module.run(),
+        Verb::Script(script) => script.run(),
         Verb::Purge(purge) => purge.run(),
         Verb::Explain(explain) => explain.run(),
         Verb::Replay(replay) => replay.run(),

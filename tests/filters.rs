@@ -284,7 +284,8 @@ fn a_replay_by_file_is_a_replay_by_name() {
 #[test]
 fn a_loaded_module_is_asked_by_its_name_and_stays_while_it_is() {
     let (cnn, origin) = (start(&[]), origin());
-    let _ = cnn.json(&["module", "load", &file("scripts/admission/size-threshold.rhai"), "--name", "small-only"]);
+    let _ =
+        cnn.json(&["module", "load", &file("scripts/admission/size-threshold.rhai"), "--name", "small-only"]);
     assert_eq!(cnn.json(&["admission", "use", "small-only"])["name"], "small-only");
     assert!(get(&cnn, &origin, "/a").contains("stored"));
     let refused = cnn.verb(&["module", "unload", "small-only"]);

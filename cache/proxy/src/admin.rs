@@ -3,7 +3,7 @@
 //!
 //! The modules in the order a command meets them: [`command`] (the one table), `socket` (where, and for whom),
 //! `server` (bytes, bounds, deadlines), `arguments`, `handler`, [`control`] (what is asked of the proxy), `live`,
-//! `explain`, `modules` and `filters` (the proxy that is asked), [`reply`] (what is answered), `audit` (what is written
+//! `explain`, `modules`, `filters` and `script` (the proxy that is asked), [`reply`] (what is answered), `audit` (what is written
 //! down), [`client`].
 
 mod arguments;
@@ -20,10 +20,12 @@ mod limits;
 mod live;
 mod modules;
 pub mod reply;
+mod script;
 mod server;
 mod socket;
 
 pub use audit::Peer;
 pub use live::{Counted, Live};
+pub use script::{Effort, ScriptAsked, Scripts};
 pub use server::AdminServer;
 pub use socket::{BindError, SOCKET_ENV, Socket, default_path};

@@ -21,14 +21,18 @@ use std::{io, mem};
 
 use cnn_core::policy::{
     Board, Cause, Choice, Executor, Factory, HitListener, Line, Moment, PrepareError, Prepared, Rank,
-    Reevaluate, SlotId, Spec, SpecError, Status, Switch, SwitchRefused, Traffic,
+    Reevaluate, Settings, SlotId, Spec, SpecError, Status, Switch, SwitchRefused, Traffic, Updated,
 };
 use cnn_core::time::Tick;
-use cnn_modules::{Change, Filed, Library, LibraryError, Loaded, Loading, Source, SourceError};
+use cnn_modules::{
+    Change, Chosen, Code, Filed, Library, LibraryError, Loaded, Loading, Ready, Source, SourceError,
+};
 use parking_lot::Mutex;
 use thiserror::Error;
 
-use self::runner::{Command, Runner, SwitchAsked};
+use self::runner::{Command, Next, Runner, SwitchAsked};
+
+pub use self::runner::Switched;
 use crate::clock::Clock;
 
 /// What the engine needs to know of the proxy around it.
@@ -186,7 +190,7 @@ impl Engine {
         let surroundings = &self.inner.surroundings;
         let made = prepare_found(&self.inner.board, surroundings, &found.source).and_then(|next| {
             let prepare_us = surroundings.clock.now().since(begin);
-            self.switch(Some(next), Cause::Use, reevaluate, prepare_us, by.into())
+            Ok(self.switch(Next::Use(next), Cause::Use, reevaluate, Vec::new(), prepare_us, by.into())?.0)
         });
         found.settle(surroundings, made.is_ok());
         made
@@ -210,7 +214,56 @@ impl Engine {
         reevaluate: Reevaluate,
         by: impl Into<Cow<'static, str>>,
     ) -> Result<Switch, UseError> {
-        self.switch(None, Cause::Rollback, reevaluate, 0, by.into())
+        Ok(self.switch(Next::Before, Cause::Rollback, reevaluate, Vec::new(), 0, by.into())?.0)
+    }
+
+    /// Makes a policy ready to decide here: a name, a file, or a function of a script.
+    ///
+    /// # Errors
+    /// When there is no such policy, or it cannot be prepared.
+    pub fn ready(&self, policy: Chosen<'_>) -> Result<Ready, UseError> {
+        let (board, surroundings) = (&self.inner.board, &self.inner.surroundings);
+        let begin = surroundings.clock.now();
+        let prepared = match policy {
+            Chosen::Spec(spec) if cnn_modules::is_file(spec) => {
+                // A file that a script names is used and not loaded: a script that fails has loaded nothing.
+                let host = surroundings.library.host().map_err(SourceError::from)?;
+                prepare_found(board, surroundings, &host.source(spec)?)?
+            }
+            Chosen::Spec(spec) => prepare(board, surroundings, spec, "a script")?,
+            Chosen::Script(script) => {
+                let name = script.manifest().name.clone();
+                let code = Arc::new(Code::Script(Box::new(script.clone())));
+                let source = Source::of(name, code, Settings::defaults(&[]))?;
+                prepare_found(board, surroundings, &source)?
+            }
+        };
+        Ok(Ready { prepared, prepare_us: surroundings.clock.now().since(begin) })
+    }
+
+    /// Makes a policy decide that was made ready, and then re-evaluates the documents named, whether or not they are
+    /// among those that the switch re-evaluates. Answers as [`Engine::use_policy`] does.
+    ///
+    /// # Errors
+    /// When too many earlier switches are still being carried over. Nothing has changed then.
+    pub fn use_ready(
+        &self,
+        ready: Ready,
+        reevaluate: Reevaluate,
+        update: Vec<SlotId>,
+        by: impl Into<Cow<'static, str>>,
+    ) -> Result<Switched, UseError> {
+        let Ready { prepared, prepare_us } = ready;
+        self.switch(Next::Use(prepared), Cause::Use, reevaluate, update, prepare_us, by.into())
+    }
+
+    /// Re-evaluates documents by the policy that decides.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub fn update(&self, documents: Vec<SlotId>) -> Result<Updated, UseError> {
+        let by = Cow::Borrowed("");
+        Ok(self.switch(Next::Same, Cause::Use, Reevaluate::Count(0), documents, 0, by)?.1)
     }
 
     /// What the executor is doing, and which policy is really deciding.
@@ -283,17 +336,18 @@ impl Engine {
 
     fn switch(
         &self,
-        next: Option<Prepared>,
+        next: Next,
         cause: Cause,
         reevaluate: Reevaluate,
+        update: Vec<SlotId>,
         prepare_us: u64,
         by: Cow<'static, str>,
-    ) -> Result<Switch, UseError> {
+    ) -> Result<Switched, UseError> {
         let surroundings = &self.inner.surroundings;
         let moment =
             Moment { by, at: surroundings.clock.wall(), counted: (surroundings.traffic)(), prepare_us };
         let (reply, answer) = sync_channel(1);
-        self.send(Command::Switch(SwitchAsked { next, cause, reevaluate, moment, reply }))?;
+        self.send(Command::Switch(SwitchAsked { next, cause, reevaluate, update, moment, reply }))?;
         Ok(answer.recv().map_err(|_| Stopped)??)
     }
 

@@ -2,9 +2,10 @@
 //! Every refusal names the argument.
 
 use cnn_core::policy::{BadReevaluate, Reevaluate};
+use cnn_modules::limits::SCRIPT_BYTES_MAX;
 use serde_json::Value;
 
-use super::command::{Argument, Command, Route};
+use super::command::{Argument, Command, Route, SCRIPT_TEXT};
 use super::reply::Refusal;
 
 /// Values are kept below this; a URL of a document is the longest there is.
@@ -63,7 +64,8 @@ impl Arguments {
         if self.text(name).is_some() {
             return Err(Refusal::argument(name, "is given twice"));
         }
-        if value.len() > VALUE_BYTES_MAX {
+        let most = if name == SCRIPT_TEXT { SCRIPT_BYTES_MAX } else { VALUE_BYTES_MAX };
+        if value.len() > most {
             return Err(Refusal::argument(name, "is too long"));
         }
         self.given.push((argument, value));

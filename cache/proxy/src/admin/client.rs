@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use form_urlencoded::byte_serialize;
 use http::{Request, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
@@ -16,7 +16,7 @@ use tokio::net::UnixStream;
 use tokio::runtime;
 use tokio::time::timeout;
 
-use super::command::Command;
+use super::command::{Command, Effect};
 use super::limits::{REPLY_BYTES_MAX, REPLY_DEADLINE};
 use super::reply::Refusal;
 
@@ -79,8 +79,8 @@ impl Client {
     /// # Errors
     /// When there is no reply, or the reply is a refusal.
     pub fn ask(&self, command: &Command, arguments: &[(&str, &str)]) -> Result<String, AskError> {
-        let uri = uri(command, arguments);
-        let asking = async { timeout(REPLY_DEADLINE, self.exchange(command, uri)).await };
+        let (uri, body) = request(command, arguments);
+        let asking = async { timeout(REPLY_DEADLINE, self.exchange(command, uri, body)).await };
         let (is_done, body) = self.runtime.block_on(asking).map_err(|_| AskError::TooLate)??;
         match is_done {
             true => String::from_utf8(body).map_err(|error| AskError::Broken(error.to_string())),
@@ -101,7 +101,12 @@ impl Client {
     }
 
     /// Whether the command was done, and the body of the reply.
-    async fn exchange(&self, command: &Command, uri: String) -> Result<(bool, Vec<u8>), AskError> {
+    async fn exchange(
+        &self,
+        command: &Command,
+        uri: String,
+        body: Bytes,
+    ) -> Result<(bool, Vec<u8>), AskError> {
         let unreachable = |source| AskError::Unreachable { path: self.path.clone(), source };
         let stream = UnixStream::connect(&self.path).await.map_err(unreachable)?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
@@ -109,7 +114,7 @@ impl Client {
             .method(command.effect.method())
             .uri(uri)
             .header(header::HOST, "cnn")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(broken)?;
         let talking = async {
             let response = sender.send_request(request).await.map_err(broken)?;
@@ -133,19 +138,25 @@ fn broken(error: impl std::fmt::Display) -> AskError {
     AskError::Broken(error.to_string())
 }
 
-fn uri(command: &Command, arguments: &[(&str, &str)]) -> String {
+/// The arguments in their places: path and query of what is only read, path and a JSON body of what changes something,
+/// because a script does not fit into a URL.
+fn request(command: &Command, arguments: &[(&str, &str)]) -> (String, Bytes) {
     let mut uri = command.path.to_owned();
+    let mut body = serde_json::Map::new();
     let mut separator = '?';
     for (name, value) in arguments {
         let is_in_path = command.argument(name).is_some_and(|argument| command.is_in_path(argument));
         if is_in_path {
             let encoded = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
             uri = uri.replace(&format!("{{{name}}}"), &encoded.to_string());
+        } else if command.effect == Effect::Changes {
+            body.insert((*name).to_owned(), (*value).into());
         } else {
             let encoded: String = byte_serialize(value.as_bytes()).collect();
             let _ = write!(uri, "{separator}{name}={encoded}");
             separator = '&';
         }
     }
-    uri
+    let body = if body.is_empty() { String::new() } else { serde_json::Value::Object(body).to_string() };
+    (uri, body.into())
 }

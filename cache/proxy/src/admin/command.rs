@@ -53,6 +53,8 @@ pub enum Verb {
     ModuleReload,
     /// Give a module other numbers.
     ModuleSet,
+    /// Run a script on the live cache.
+    ScriptRun,
     /// Forget a document.
     Purge,
     /// Why a document is stored or not.
@@ -114,6 +116,9 @@ const URL: Argument = Argument {
     is_required: true,
     help: "The document's URL, as a client asks for it",
 };
+
+/// The argument that is a whole script: longer than others, and named by its digest in the audit log.
+pub(super) const SCRIPT_TEXT: &str = "text";
 
 const LIMIT: Argument = Argument {
     name: "limit",
@@ -378,6 +383,36 @@ pub const COMMANDS: &[Command] = &[
         effect: Effect::Changes,
     },
     Command {
+        verb: Verb::ScriptRun,
+        words: "script run",
+        path: "/script/run",
+        arguments: &[
+            Argument {
+                name: "file",
+                value: "FILE",
+                is_option: false,
+                is_required: false,
+                help: "The script; over the socket only what it is called, and beside which it looks for files",
+            },
+            Argument {
+                name: SCRIPT_TEXT,
+                value: "TEXT",
+                is_option: true,
+                is_required: false,
+                help: "The script itself",
+            },
+            Argument {
+                name: "dry-run",
+                value: "yes|no",
+                is_option: true,
+                is_required: false,
+                help: "Run it and say what it would do, and do nothing [default: no]",
+            },
+        ],
+        help: "Run a script on the live cache: it looks around, switches, re-evaluates, all of it or nothing",
+        effect: Effect::Changes,
+    },
+    Command {
         verb: Verb::Purge,
         words: "purge",
         path: "/purge",
@@ -489,7 +524,7 @@ pub fn markdown() -> String {
 mod tests {
     use super::*;
 
-    const VERBS: [Verb; 23] = [
+    const VERBS: [Verb; 24] = [
         Verb::Status,
         Verb::Top,
         Verb::PolicyList,
@@ -511,6 +546,7 @@ mod tests {
         Verb::ModuleUnload,
         Verb::ModuleReload,
         Verb::ModuleSet,
+        Verb::ScriptRun,
         Verb::Purge,
         Verb::Explain,
     ];

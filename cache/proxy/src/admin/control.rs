@@ -8,8 +8,9 @@ use cnn_core::policy::Reevaluate;
 use super::audit::Peer;
 use super::reply::{
     Explanation, FilterList, FilterRole, FilterShown, FilterUsed, History, Module, ModuleChanged, ModuleList,
-    Policy, PolicyList, Purged, Refusal, Status, Switch, Switched, Top, Worst,
+    Policy, PolicyList, Purged, Refusal, ScriptRun, Status, Switch, Switched, Top, Worst,
 };
+use super::script::ScriptAsked;
 
 /// The running proxy, seen from the admin socket. Calls may block for a while: they are made on threads kept for it.
 pub trait Control: Send + Sync + 'static {
@@ -85,6 +86,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// Asks the filter that is written so from now on, or nobody for `none`.
     fn use_filter(&self, role: FilterRole, spec: &str, by: Peer) -> Result<FilterUsed, Refusal>;
+
+    /// Runs a script and does what it wants; refused when it is wrong, and nothing has changed then.
+    fn run_script(&self, script: ScriptAsked<'_>, by: Peer) -> Result<ScriptRun, Refusal>;
 
     /// Forgets every variant of a document; refused when the URL is none the cache could hold.
     fn purge(&self, url: &str) -> Result<Purged, Refusal>;

@@ -8,6 +8,7 @@ use cnn_core::policy::Reevaluate;
 use super::audit::Peer;
 use super::control::Control;
 use super::reply::*;
+use super::script::{Effort, ScriptAsked};
 
 #[derive(Default)]
 pub(super) struct Fake {
@@ -108,6 +109,11 @@ impl Control for Fake {
 
     fn use_filter(&self, role: FilterRole, spec: &str, _by: Peer) -> Result<FilterUsed, Refusal> {
         Ok(FilterUsed { role, name: spec.to_owned(), previous: "none".to_owned() })
+    }
+
+    fn run_script(&self, script: ScriptAsked<'_>, _by: Peer) -> Result<ScriptRun, Refusal> {
+        let dry_run = script.effort == Effort::DryRun;
+        Ok(ScriptRun { output: script.text.to_owned(), dry_run, ..ScriptRun::default() })
     }
 
     fn purge(&self, url: &str) -> Result<Purged, Refusal> {

@@ -3,15 +3,17 @@
 
 use std::path::Path;
 
+use cnn_modules::Digest;
 use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
 use super::arguments::Arguments;
 use super::audit::{self, Peer};
-use super::command::{self, COMMANDS, Command, Effect, Route, Verb};
+use super::command::{self, COMMANDS, Command, Effect, Route, SCRIPT_TEXT, Verb};
 use super::control::Control;
 use super::reply::{Fault, FilterRole, Module, ModuleChanged, Refusal, Switched};
+use super::script::{self, ScriptAsked};
 
 /// Documents `policy worst` lists at most, and when not told how many.
 const WORST_MAX: usize = 1000;
@@ -65,9 +67,14 @@ fn carry_out(control: &dyn Control, route: &Route<'_>, asked: &Asked) -> Answer 
     let audit = (command.effect == Effect::Changes).then(|| {
         let outcome = match &done {
             Ok(done) => format!("done, {}", done.outcome),
-            Err(refusal) => format!("refused, {refusal}"),
+            Err(refusal) => format!("refused, {}", audit::clipped(&refusal.error)),
         };
-        audit::line(asked.peer, command.words, arguments.given(), &outcome)
+        let digest = arguments.text(SCRIPT_TEXT).map(|text| Digest::of(text.as_bytes()).to_string());
+        let given = arguments.given().map(|(name, value)| match (name, &digest) {
+            (SCRIPT_TEXT, Some(digest)) => ("digest", digest.as_str()),
+            _ => (name, value),
+        });
+        audit::line(asked.peer, command.words, given, &outcome)
     });
     let answer = match done {
         Ok(done) => Answer { status: StatusCode::OK, json: done.json, allow: None, audit: None },
@@ -183,6 +190,15 @@ fn perform(
             let (name, values) = (arguments.required("name")?, arguments.required("values")?);
             let reevaluate = arguments.reevaluate("reevaluate")?;
             Done::module(&control.set_module(name, values, reevaluate, peer)?)
+        }
+        Verb::ScriptRun => {
+            let script = ScriptAsked {
+                file: arguments.text("file").unwrap_or("the text"),
+                text: arguments.required(SCRIPT_TEXT)?,
+                effort: script::effort(arguments.text("dry-run"))?,
+            };
+            let run = control.run_script(script, peer)?;
+            Done::changed(&run, script::outcome(&run))
         }
         Verb::Purge => {
             let purged = control.purge(arguments.required("url")?)?;

@@ -14,8 +14,8 @@ pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Header fields of a request: curl sends four.
 pub(super) const HEADERS_MAX: usize = 64;
 
-/// Bytes of a request's body: a JSON object with a long URL in it.
-pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a request's body: a JSON object with a long script in it, whose every fourth byte may need a backslash.
+pub(super) const BODY_BYTES_MAX: usize = 96 * 1024;
 
 /// For a request's head to come, counted from the end of the one before: whoever connects has something to say.
 pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(10);

@@ -17,6 +17,7 @@ use super::filters;
 use super::handler::bare;
 use super::modules::library_fault;
 use super::reply::*;
+use super::script::{ScriptAsked, Scripts};
 use crate::clock::Clock;
 use crate::engine::{Engine, Stopped, UseError};
 use crate::filters::Switching;
@@ -38,6 +39,8 @@ pub struct Live {
     pub workers: usize,
     /// Addresses clients connect to.
     pub listen: Vec<String>,
+    /// What runs scripts.
+    pub scripts: Scripts,
     /// Reads what was counted so far.
     pub counted: Box<dyn Fn() -> Counted + Send + Sync>,
 }
@@ -98,7 +101,14 @@ impl Control for Live {
             let named = Manifest { name: loaded.name.clone().into(), ..manifest };
             Some((named, Some(loaded.code.form().to_owned())))
         });
-        let policies = manifests.chain(modules).map(|(manifest, module)| Policy {
+        let mut manifests: Vec<_> = manifests.chain(modules).collect();
+        // What decides, and what would again, is listed wherever it came from.
+        for used in [Some(&status.policy), status.previous.as_ref()].into_iter().flatten() {
+            if !manifests.iter().any(|(manifest, _)| manifest.name == bare(&used.name)) {
+                manifests.push((Manifest::clone(used), None));
+            }
+        }
+        let policies = manifests.into_iter().map(|(manifest, module)| Policy {
             role: role(&manifest.name),
             name: name(&manifest),
             summary: manifest.summary.into_owned(),
@@ -210,6 +220,10 @@ impl Control for Live {
 
     fn use_filter(&self, role: FilterRole, spec: &str, by: Peer) -> Result<FilterUsed, Refusal> {
         filters::use_spec(self, role, spec, by)
+    }
+
+    fn run_script(&self, script: ScriptAsked<'_>, by: Peer) -> Result<ScriptRun, Refusal> {
+        self.scripts.run(script, by)
     }
 
     fn purge(&self, url: &str) -> Result<Purged, Refusal> {

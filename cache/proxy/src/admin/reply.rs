@@ -7,6 +7,7 @@ mod filters;
 mod latency;
 mod module;
 mod refusal;
+mod script;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,7 @@ pub use filters::{Answer, Filter, FilterList, FilterRole, FilterShown, FilterUse
 pub use latency::Latency;
 pub use module::{Module, ModuleChanged, ModuleInstance, ModuleList, Setting};
 pub use refusal::{Fault, Refusal};
+pub use script::{ScriptRun, ScriptUpdates};
 
 /// `GET /status`: what the proxy is doing and how well, counted since it started.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -15,7 +15,8 @@ use std::thread;
 use std::time::Duration;
 
 use cnn_core::policy::{
-    Budget, Cause, Executor, HitListener, Moment, Prepared, Reevaluate, Retired, Switch, SwitchRefused, Turn,
+    Budget, Cause, Executor, HitListener, Moment, Prepared, Reevaluate, Retired, SlotId, Switch,
+    SwitchRefused, Turn, Updated,
 };
 
 use super::limits::{BUSY_WAIT_MAX, HEARING_TIME_MAX, HEARING_TURNS_MAX, REEVALUATE_WAIT_MAX, SLEEP_MIN};
@@ -27,7 +28,7 @@ use crate::report;
 pub(super) enum Command {
     /// A question, answered between two turns.
     Ask(Box<dyn FnOnce(&Executor) + Send>),
-    /// A switch.
+    /// A switch, a re-evaluation of documents by name, or one after the other.
     Switch(SwitchAsked),
     /// Who is told of hits besides the policy.
     Listen(Option<HitListener>),
@@ -35,19 +36,33 @@ pub(super) enum Command {
     Stop,
 }
 
+/// Who is to decide.
+pub(super) enum Next {
+    /// This policy.
+    Use(Prepared),
+    /// The one before.
+    Before,
+    /// Whoever does.
+    Same,
+}
+
 /// A switch that somebody waits for.
 pub(super) struct SwitchAsked {
-    /// The policy to use; none to roll back.
-    pub(super) next: Option<Prepared>,
+    pub(super) next: Next,
     pub(super) cause: Cause,
     pub(super) reevaluate: Reevaluate,
+    /// Documents re-evaluated by the deciding policy after that.
+    pub(super) update: Vec<SlotId>,
     pub(super) moment: Moment,
-    pub(super) reply: SyncSender<Result<Switch, SwitchRefused>>,
+    pub(super) reply: SyncSender<Result<Switched, SwitchRefused>>,
 }
+
+/// The last switch, and what became of the documents named.
+pub type Switched = (Switch, Updated);
 
 /// A switch made, whose documents are being re-evaluated.
 struct Awaited {
-    reply: SyncSender<Result<Switch, SwitchRefused>>,
+    reply: SyncSender<Result<Switched, SwitchRefused>>,
     until: Duration,
 }
 
@@ -61,7 +76,7 @@ pub(super) struct Runner {
     pace: Pace,
     /// Switches not made yet, with the time at which they are refused.
     asked: VecDeque<(SwitchAsked, Duration)>,
-    awaited: Option<Awaited>,
+    awaited: Vec<Awaited>,
 }
 
 impl Runner {
@@ -71,7 +86,7 @@ impl Runner {
         surroundings: Arc<Surroundings>,
         first: String,
     ) -> Self {
-        let (asked, awaited) = (VecDeque::new(), None);
+        let (asked, awaited) = (VecDeque::new(), Vec::new());
         Self { executor, commands, surroundings, first, pace: Pace::new(), asked, awaited }
     }
 
@@ -163,25 +178,33 @@ impl Runner {
         let begin = self.surroundings.clock.elapsed();
         let has_room = self.executor.has_room_for_switch();
         let is_ready = |(switch, until): &mut (SwitchAsked, Duration)| {
-            has_room || switch.next.is_none() || begin >= *until
+            has_room || !matches!(switch.next, Next::Use(_)) || begin >= *until
         };
         let Some((switch, _)) = self.asked.pop_front_if(is_ready) else { return };
-        let SwitchAsked { next, cause, reevaluate, moment, reply } = switch;
-        // A switch on top of another ends the other's re-evaluation.
-        self.answer_now();
+        let SwitchAsked { next, cause, reevaluate, update, moment, reply } = switch;
+        if !matches!(next, Next::Same) {
+            // A switch on top of another ends the other's re-evaluation.
+            self.answer_now();
+        }
         self.hear_all();
         let begin = self.surroundings.clock.elapsed();
         let made = match next {
-            None => self.executor.roll_back(reevaluate, cause, moment),
-            Some(next) => self.executor.hand_over(next, reevaluate, moment).map_err(|(_, refused)| refused),
+            Next::Same => Ok(None),
+            Next::Before => self.executor.roll_back(reevaluate, cause, moment).map(Some),
+            Next::Use(next) => {
+                self.executor.hand_over(next, reevaluate, moment).map(Some).map_err(|(_, refused)| refused)
+            }
         };
         let took = self.surroundings.clock.elapsed().saturating_sub(begin);
         match made {
-            Ok(_) => {
+            Ok(token) => {
                 self.pace.begin_anew();
-                let handover_us = u64::try_from(took.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX);
-                self.executor.note_handover(handover_us);
-                self.awaited = Some(Awaited { reply, until: begin + REEVALUATE_WAIT_MAX });
+                if token.is_some() {
+                    let handover_us = u64::try_from(took.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX);
+                    self.executor.note_handover(handover_us);
+                }
+                self.executor.update(update);
+                self.awaited.push(Awaited { reply, until: begin + REEVALUATE_WAIT_MAX });
             }
             Err(refused) => {
                 // Whoever asked may have gone.
@@ -190,17 +213,17 @@ impl Runner {
         }
     }
 
-    /// Answers the switch that is awaited when its re-evaluation is done, or has taken too long.
+    /// Answers whoever waits when the re-evaluation is done, or has taken too long.
     fn answer(&mut self) {
-        let is_due = |awaited: &Awaited| self.surroundings.clock.elapsed() >= awaited.until;
-        if !self.executor.is_reevaluating() || self.awaited.as_ref().is_some_and(is_due) {
+        let now = self.surroundings.clock.elapsed();
+        if !self.executor.is_reevaluating() || self.awaited.iter().any(|awaited| now >= awaited.until) {
             self.answer_now();
         }
     }
 
     fn answer_now(&mut self) {
-        if let Some(awaited) = self.awaited.take() {
-            let _ = awaited.reply.send(Ok(self.executor.last_switch()));
+        for awaited in self.awaited.drain(..) {
+            let _ = awaited.reply.send(Ok((self.executor.last_switch(), self.executor.updated_so_far())));
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::Phase;
 use super::shared::Shared;
-use crate::admin::{Counted, Live};
+use crate::admin::{Counted, Live, Scripts};
 use crate::engine::Engine;
 use crate::filters::Switching;
 use crate::log::AccessLog;
@@ -83,6 +83,18 @@ pub(super) fn traffic(metrics: &Metrics) -> Traffic {
 /// The proxy as the admin socket sees it.
 pub(super) fn live(shared: &Arc<Shared>, engine: &Engine, listening: &[SocketAddr], workers: usize) -> Live {
     let counting = shared.clone();
+    let counted = move || {
+        let totals = counting.metrics.totals();
+        Counted {
+            requests: totals.requests(),
+            hits: totals.hits(),
+            sent_bytes: totals.sent_bytes(),
+            hit_bytes: totals.hit_bytes,
+            bucket_bounds_us: Times::bounds_us(),
+            hit_buckets: totals.hit_times.counts().to_vec(),
+            miss_buckets: totals.miss_times.counts().to_vec(),
+        }
+    };
     Live {
         engine: engine.clone(),
         switching: Switching { shared: shared.clone(), engine: engine.clone() },
@@ -91,17 +103,7 @@ pub(super) fn live(shared: &Arc<Shared>, engine: &Engine, listening: &[SocketAdd
         clock: shared.clock,
         workers,
         listen: listening.iter().map(SocketAddr::to_string).collect(),
-        counted: Box::new(move || {
-            let totals = counting.metrics.totals();
-            Counted {
-                requests: totals.requests(),
-                hits: totals.hits(),
-                sent_bytes: totals.sent_bytes(),
-                hit_bytes: totals.hit_bytes,
-                bucket_bounds_us: Times::bounds_us(),
-                hit_buckets: totals.hit_times.counts().to_vec(),
-                miss_buckets: totals.miss_times.counts().to_vec(),
-            }
-        }),
+        scripts: Scripts::new(engine.clone(), shared.repository.clone(), shared.clock, counted.clone()),
+        counted: Box::new(counted),
     }
 }

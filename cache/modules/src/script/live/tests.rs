@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use cnn_core::policy::{Document, Kind, Manifest, Mime};
+use cnn_core::policy::{Document, Kind, Manifest, Mime, Settings};
 
 use super::*;
 use crate::{Host, Metering};
@@ -54,7 +54,7 @@ impl LiveCache for Pretended {
                 source.prepare(1 << 20, 128).map_err(|error| error.to_string())?.0
             }
             Chosen::Script(script) => {
-                let built = script.build().unwrap();
+                let built = script.build(&Settings::defaults(&[])).unwrap();
                 Prepared::from_parts(built.manifest, built.replacement, 128).unwrap()
             }
         };

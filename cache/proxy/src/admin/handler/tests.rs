@@ -125,3 +125,25 @@ fn the_table_is_told_to_whoever_asks_for_the_root() {
     assert_eq!(reply["commands"].as_array().map(Vec::len), Some(COMMANDS.len()));
     assert_eq!(reply["commands"][0]["request"], "GET /status");
 }
+
+#[test]
+fn a_script_is_audited_by_its_digest_and_a_refusal_stays_on_one_line() {
+    let (status, reply, audit) =
+        ask(&Fake::default(), Method::POST, "/script/run", r#"{"text": "1 +\n2", "dry-run": "yes"}"#);
+    assert_eq!(
+        (status, &reply["dry_run"], &reply["output"]),
+        (200, &Value::from(true), &Value::from("1 +\n2"))
+    );
+    let digest = Digest::of(b"1 +\n2");
+    let expected = format!(
+        "admin: uid=7 pid=8: script run dry-run=yes digest={digest}: done, dry run, would switch to none"
+    );
+    assert!(audit.clone().unwrap().starts_with(&expected), "{audit:?}");
+    let (status, reply, _) =
+        ask(&Fake::default(), Method::POST, "/script/run", r#"{"text": "1", "dry-run": "maybe"}"#);
+    assert_eq!((status, &reply["argument"]), (400, &Value::from("dry-run")));
+    let (status, reply, _) = ask(&Fake::default(), Method::POST, "/script/run", "");
+    assert_eq!((status, &reply["argument"]), (400, &Value::from("text")));
+    let long = format!("{{\"text\": \"{}\"}}", " ".repeat(64 * 1024 + 1));
+    assert_eq!(ask(&Fake::default(), Method::POST, "/script/run", &long).0, 400);
+}

@@ -55,6 +55,9 @@ pub struct Refusal {
     /// The argument it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argument: Option<String>,
+    /// What a script had printed before it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Box<str>>,
     /// What would have been understood in its place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
