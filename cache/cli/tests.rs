@@ -1,7 +1,7 @@
 //! Tests of the command line: what is understood, what is not, and that help agrees with the table of admin commands.
 
 use clap::{Arg, Command};
-use cnn_proxy::admin::command::COMMANDS;
+use cnn_proxy::admin::command::{Argument, COMMANDS};
 
 use super::*;
 
@@ -34,9 +34,14 @@ fn every_admin_command_is_a_verb_with_the_help_and_arguments_of_the_table() {
         );
         let options: Vec<&Arg> = verb.get_arguments().collect();
         for argument in command.arguments {
+            let is_it = |option: &&&Arg| match argument.value {
+                // A switch is told by its name; it takes no value.
+                Argument::SET => option.get_long() == Some(argument.name),
+                value => option.get_value_names() == Some(&[value.into()]),
+            };
             let option = options
                 .iter()
-                .find(|option| option.get_value_names() == Some(&[argument.value.into()]))
+                .find(is_it)
                 .unwrap_or_else(|| panic!("cnn {} does not take {}", command.words, argument.value));
             assert_eq!(option.get_help().map(ToString::to_string).as_deref(), Some(argument.help));
             assert_eq!(option.is_required_set(), argument.is_required);
