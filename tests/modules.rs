@@ -109,6 +109,11 @@ fn modules_are_changed_under_traffic_and_no_request_fails() {
         run(&["module", "reload", "mine", "--reevaluate", "all"]);
         assert_eq!(module(&cnn, "mine")["state"], "deciding");
     }
+    // GreedyDual's clock goes on in the next version, which differs by a custom section.
+    put(folder.path(), "mine.wasm", guest("wat-gds"));
+    run(&["module", "reload", "mine", "--reevaluate", "all"]);
+    put(folder.path(), "mine.wasm", [&guest("wat-gds")[..], &[0, 2, 1, b'x']].concat());
+    assert_eq!(cnn.json(&["module", "reload", "mine"])["state"], "taken over");
     put(folder.path(), "mine.wasm", b"\0asm nonsense");
     assert_eq!(cnn.verb(&["module", "reload", "mine"]).status.code(), Some(2));
     assert_eq!(cnn.verb(&["module", "unload", "mine"]).status.code(), Some(2));

@@ -56,7 +56,10 @@ fn given(reevaluate: &Option<String>) -> Option<(&'static str, &str)> {
 fn render(changed: &ModuleChanged, what: &str) -> String {
     match &changed.switched {
         _ if changed.unchanged => format!("{} is so already; nothing was changed\n", changed.name),
-        Some(switch) => switched(switch),
+        Some(switch) => match &changed.state {
+            Some(state) => format!("{}what it had learned was {state}\n", switched(switch)),
+            None => switched(switch),
+        },
         None => format!("{} is {what}; it does not decide\n", changed.name),
     }
 }

@@ -35,6 +35,7 @@ fn render(module: &Module) -> String {
         ("module", Some(module.name.clone())),
         ("role", Some(format!("{}{kind}", module.role))),
         ("state", Some(module.state.clone())),
+        ("run", module.execution.clone()),
         ("does", some(&module.summary)),
         ("good for", some(&module.goals.join(", "))),
         ("version", some(&module.version)),

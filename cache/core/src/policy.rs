@@ -95,6 +95,12 @@ pub trait KeyPolicy: Send {
     /// The document with the lowest key was evicted, and this was its key: GreedyDual's clock advances here.
     fn evicted(&mut self, _key: f64) {}
 
+    /// What it has learned, in a form that another instance of it can begin with: what it remembers beside the documents,
+    /// which are handed over one by one whatever it says. `None` where there is nothing to hand over.
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Whether the policy can still decide. One that cannot, a module that was stopped, is replaced by the one before.
     fn is_fit(&self) -> bool {
         true
@@ -117,6 +123,12 @@ pub trait ScorePolicy: Send {
     /// Bytes the policy's own state takes.
     fn state_bytes(&self) -> usize {
         0
+    }
+
+    /// What it has learned, in a form that another instance of it can begin with: what it remembers beside the documents,
+    /// which are handed over one by one whatever it says. `None` where there is nothing to hand over.
+    fn state(&self) -> Option<Vec<u8>> {
+        None
     }
 
     /// Whether the policy can still decide. One that cannot, a module that was stopped, is replaced by the one before.
@@ -159,6 +171,12 @@ pub trait HookPolicy: Send {
 
     /// Bytes the policy's own state takes.
     fn state_bytes(&self) -> usize;
+
+    /// What it has learned, in a form that another instance of it can begin with: what it remembers beside the documents,
+    /// which are handed over one by one whatever it says. `None` where there is nothing to hand over.
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 
     /// Whether the policy can still decide. One that cannot, a module that was stopped, is replaced by the one before.
     fn is_fit(&self) -> bool {

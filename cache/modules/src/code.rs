@@ -9,7 +9,8 @@ use cnn_core::policy::Settings;
 
 use crate::limits::{MODULE_BYTES_MAX, TEXT_CHARS_MAX};
 use crate::{
-    Built, Digest, Execution, Host, InstantiateError, ModuleManifest, Script, SourceError, Wasm, verify,
+    Built, Digest, Execution, Host, Inherited, InstantiateError, ModuleManifest, Script, SourceError, Wasm,
+    verify,
 };
 
 /// A module made ready.
@@ -83,6 +84,24 @@ impl Code {
         match self {
             Self::Wasm(wasm) => wasm.build(settings, capacity, slots_max),
             Self::Script(script) => script.build(settings),
+        }
+    }
+
+    /// The same, beginning with what another instance has learned, if it takes that.
+    ///
+    /// # Errors
+    /// As for [`Code::build`]; that it does not take the state is none.
+    pub fn succeed(
+        &self,
+        settings: &Settings,
+        capacity: u64,
+        slots_max: usize,
+        state: Option<&[u8]>,
+    ) -> Result<(Built, Inherited), InstantiateError> {
+        match self {
+            Self::Wasm(wasm) => wasm.succeed(settings, capacity, slots_max, state),
+            // A script has nothing but the highest value evicted, which is in the values already.
+            Self::Script(_) => Ok((self.build(settings, capacity, slots_max)?, Inherited::Nothing)),
         }
     }
 }

@@ -8,7 +8,7 @@ use cnn_core::time::Tick;
 
 use crate::fault::{Fault, FaultKind};
 use crate::ledger::Reporter;
-use crate::limits::FAULT_WINDOW;
+use crate::limits::{CALLS_PER_TIMED, FAULT_WINDOW};
 use crate::reproducer::Inputs;
 
 /// Counters of one instance.
@@ -18,6 +18,10 @@ pub struct Health {
     traps: AtomicU32,
     memory_bytes: AtomicUsize,
     is_silenced: AtomicBool,
+    /// Tells the time in nanoseconds, where somebody wants to know what calls take.
+    clock: OnceLock<fn() -> u64>,
+    /// Nanoseconds of the calls that were timed.
+    timed_ns: AtomicU64,
     /// Guards what is known of the faults; held to note or copy it.
     faults: Mutex<Faults>,
     /// Who is told of faults beside.
@@ -47,6 +51,8 @@ pub struct Report {
     pub is_silenced: bool,
     /// What was wrong the last time.
     pub last_trap: Option<String>,
+    /// Nanoseconds spent in it, from a sample of its calls; none where nobody has a clock, or it was not called.
+    pub time_ns: Option<u64>,
 }
 
 impl Health {
@@ -60,6 +66,7 @@ impl Health {
             memory_bytes: self.memory_bytes.load(Relaxed),
             is_silenced: self.is_silenced.load(Relaxed),
             last_trap: faults.last.clone(),
+            time_ns: self.time_ns(),
         }
     }
 
@@ -85,9 +92,36 @@ impl Health {
         self.is_silenced.load(Relaxed)
     }
 
-    pub(crate) fn called(&self) {
+    /// Has one call of [`CALLS_PER_TIMED`] timed from now on, by a clock that gives nanoseconds. Said before the first
+    /// call; a second time changes nothing.
+    pub fn time_by(&self, clock: fn() -> u64) {
+        let _ = self.clock.set(clock);
+    }
+
+    fn time_ns(&self) -> Option<u64> {
+        self.clock.get()?;
+        let calls = self.calls.load(Relaxed);
+        let timed = calls.div_ceil(CALLS_PER_TIMED);
+        let mean = self.timed_ns.load(Relaxed) as f64 / (timed.max(1)) as f64;
+        (calls > 0).then_some((mean * calls as f64) as u64)
+    }
+
+    /// Counts a call; when it began, if it is one that is timed.
+    #[inline]
+    pub(crate) fn called(&self) -> Option<u64> {
         // One thread writes.
-        self.calls.store(self.calls.load(Relaxed) + 1, Relaxed);
+        let calls = self.calls.load(Relaxed);
+        self.calls.store(calls + 1, Relaxed);
+        if calls.is_multiple_of(CALLS_PER_TIMED) { self.clock.get().map(|clock| clock()) } else { None }
+    }
+
+    /// A call is over that began then.
+    #[inline]
+    pub(crate) fn returned(&self, began: Option<u64>) {
+        if let (Some(began), Some(clock)) = (began, self.clock.get()) {
+            let took = clock().saturating_sub(began);
+            self.timed_ns.store(self.timed_ns.load(Relaxed) + took, Relaxed);
+        }
     }
 
     pub(crate) fn has_memory(&self, bytes: usize) {
@@ -145,6 +179,21 @@ mod tests {
 
     fn fault(health: &Health, kind: FaultKind, secs: u64) -> bool {
         health.fault(Fault::new(kind, "key", "wrong"), Tick::from_secs(secs), 3, || None)
+    }
+
+    #[test]
+    fn time_is_counted_from_a_sample_of_the_calls() {
+        static NOW: AtomicU64 = AtomicU64::new(0);
+        let health = Health::default();
+        assert_eq!(health.report().time_ns, None);
+        health.time_by(|| NOW.fetch_add(50, Relaxed));
+        assert_eq!(health.report().time_ns, None, "it was not called");
+        for _ in 0..CALLS_PER_TIMED * 3 {
+            let began = health.called();
+            health.returned(began);
+        }
+        assert_eq!(health.report().time_ns, Some(50 * CALLS_PER_TIMED * 3));
+        assert_eq!(NOW.load(Relaxed), 6 * 50, "two readings for each call that is timed");
     }
 
     #[test]

@@ -77,6 +77,18 @@ pub struct Wasm {
     code_bytes: u32,
 }
 
+/// What became of the state that an instance was to begin with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Inherited {
+    /// There was none.
+    #[default]
+    Nothing,
+    /// It begins with it.
+    Taken,
+    /// It begins without, for this reason.
+    Refused(String),
+}
+
 /// A policy made of a module.
 pub struct Built {
     /// What it says of itself.
@@ -208,19 +220,44 @@ impl Wasm {
         capacity: u64,
         slots_max: usize,
     ) -> Result<Built, InstantiateError> {
+        Ok(self.succeed(settings, capacity, slots_max, None)?.0)
+    }
+
+    /// The same, beginning with what another instance has learned, if it takes that.
+    ///
+    /// # Errors
+    /// As for [`Wasm::build`]; that it does not take the state is none.
+    pub fn succeed(
+        &self,
+        settings: &Settings,
+        capacity: u64,
+        slots_max: usize,
+        state: Option<&[u8]>,
+    ) -> Result<(Built, Inherited), InstantiateError> {
         let said = self.verified.manifest();
         let (Some(manifest), Some(Replacing { event_time, .. })) = (said.policy(), said.replacement) else {
             return Err(InstantiateError::OtherRole { role: said.role, expected: Role::Replacement });
         };
         let values: Vec<_> = settings.values().map(|(_, value)| value).collect();
-        let guest = self.guest(&values, capacity, slots_max)?;
+        let mut guest = self.guest(&values, capacity, slots_max)?;
+        let inherited = match state.map(|state| guest.import_state(state)) {
+            None => Inherited::Nothing,
+            Some(Ok(true)) => Inherited::Taken,
+            // Whatever it did with it is thrown away.
+            Some(refused) => {
+                guest = self.guest(&values, capacity, slots_max)?;
+                Inherited::Refused(
+                    refused.err().map_or_else(|| "it does not take it".to_owned(), |it| it.to_string()),
+                )
+            }
+        };
         let health = Arc::clone(guest.health());
         let replacement = match manifest.kind {
             Kind::Hooks => Replacement::Hooks(Box::new(Hooks::new(guest, event_time)?)),
             Kind::Key => Replacement::Key(Box::new(Key::new(guest)?)),
             Kind::Score => Replacement::Score(Box::new(Score::new(guest, event_time)?)),
         };
-        Ok(Built { manifest, replacement, health })
+        Ok((Built { manifest, replacement, health }, inherited))
     }
 
     /// A new instance of an admission policy before a cache of `capacity` bytes.

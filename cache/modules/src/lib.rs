@@ -34,7 +34,7 @@ pub use digest::Digest;
 pub use fault::{Fault, FaultKind};
 pub use filters::{AdmissionSource, BuiltAdmission, BuiltFreshness, FreshnessSource};
 pub use health::{Health, Report};
-pub use host::{Built, Host, LoadError, Metering, Origin, Wasm};
+pub use host::{Built, Host, Inherited, LoadError, Metering, Origin, Wasm};
 pub use ledger::{Ledger, Notice, Record, Reporter};
 pub use library::{Change, Filed, Instance, Instances, Library, LibraryError, Loaded, Loading};
 pub use manifest::{EventTime, ManifestError, ModuleManifest, Replacing, Role};

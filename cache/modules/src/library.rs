@@ -109,6 +109,8 @@ pub struct Library {
     /// Made when the first module is loaded: most caches never have one.
     host: OnceLock<Result<Host, LoadError>>,
     metering: Metering,
+    /// By which the calls of instances are timed; gives nanoseconds.
+    clock: Option<fn() -> u64>,
     /// Guards where the host is to keep compiled code, until it takes it.
     code: Mutex<Option<CodeCache>>,
     /// Guards the names; held to look one up or to store one.
@@ -131,11 +133,18 @@ impl Library {
             news: Mutex::new(Some(news)),
             host: OnceLock::new(),
             metering,
+            clock: None,
             code: Mutex::new(code),
             shelf: RwLock::default(),
             changing: Mutex::default(),
             waiting: AtomicUsize::new(0),
         }
+    }
+
+    /// The same, with the calls of instances timed by a clock that gives nanoseconds.
+    #[must_use]
+    pub fn timed_by(self, clock: fn() -> u64) -> Self {
+        Self { clock: Some(clock), ..self }
     }
 
     /// The host that makes modules ready.
@@ -192,7 +201,7 @@ impl Library {
         if self.get(&name).is_some() {
             return Err(LibraryError::Taken(name));
         }
-        self.store(Loaded::first(name, path, code, loading))
+        self.store(self.first(name, path, code, loading))
     }
 
     /// The module of a file, for whoever is given a file where a name could be: loaded already and the same, or loaded
@@ -210,13 +219,20 @@ impl Library {
             Some(before) => Ok(Filed::Changed(Change::reloaded(self, turn, before, code, loading)?)),
             None => {
                 let name = self.free_name(&code);
-                self.store(Loaded::first(name, path, code, loading)).map(Filed::New)
+                self.store(self.first(name, path, code, loading)).map(Filed::New)
             }
         }
     }
 
     fn code(&self, path: &Path) -> Result<Code, SourceError> {
         self.host()?.code(path)
+    }
+
+    fn first(&self, name: String, path: &Path, code: Arc<Code>, loading: Loading) -> Loaded {
+        let Loading { by, at } = loading;
+        let settings = Settings::defaults(&code.manifest().parameters);
+        let instances = Arc::new(Instances::timed_by(self.clock));
+        Loaded { name, path: path.to_owned(), by, at, code, settings, instances }
     }
 
     /// The name a module gives itself, or the first like it that is free.
@@ -296,12 +312,6 @@ pub enum Filed<'a> {
 }
 
 impl Loaded {
-    fn first(name: String, path: &Path, code: Arc<Code>, loading: Loading) -> Self {
-        let Loading { by, at } = loading;
-        let settings = Settings::defaults(&code.manifest().parameters);
-        Self { name, path: path.to_owned(), by, at, code, settings, instances: Arc::default() }
-    }
-
     /// The policy it is, with the numbers it is set to.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ pub const MEMORY_BYTES_BASE: usize = 16 * 1024 * 1024;
 /// Memory of an instance for each slot of the cache: links, a size, a state and a few ghosts.
 pub const MEMORY_BYTES_PER_SLOT: usize = 192;
 
+/// What an instance may hand over to its successor, in bytes: it is copied while no policy decides.
+pub const STATE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Elements of a table: calls through function pointers need a few.
 pub const TABLE_ELEMENTS_MAX: usize = 10_000;
 
@@ -86,6 +89,9 @@ pub const CODE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// Longest text of a module that is shown, in characters: ten times what compilers make of a policy.
 pub const TEXT_CHARS_MAX: usize = 1024 * 1024;
+
+/// Calls of an instance of which one is timed: two readings of a clock take longer than a short call does.
+pub const CALLS_PER_TIMED: u64 = 64;
 
 /// Modules that are loaded at once.
 pub const LOADED_MAX: usize = 64;

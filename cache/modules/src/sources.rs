@@ -12,7 +12,8 @@ use thiserror::Error;
 
 use crate::library::{Instance, Instances, Loaded};
 use crate::{
-    Code, Digest, Execution, Health, Host, InstantiateError, LoadError, Rejected, Role, ScriptError, Subject,
+    Code, Digest, Execution, Health, Host, Inherited, InstantiateError, LoadError, Rejected, Role,
+    ScriptError, Subject,
 };
 
 /// Why there is no policy of this spec.
@@ -217,17 +218,35 @@ impl Source {
         capacity: u64,
         slots_max: usize,
     ) -> Result<(Prepared, Option<Arc<Health>>), PrepareError> {
-        let built = match &self.form {
-            Form::Native(choice) => return Ok((Prepared::chosen(choice, capacity, slots_max)?, None)),
-            Form::Module(code, settings) => code.build(settings, capacity, slots_max),
+        let (prepared, health, _) = self.succeed(capacity, slots_max, None)?;
+        Ok((prepared, health))
+    }
+
+    /// The same, beginning with what another instance has learned ([`cnn_core::policy::Executor::deciding_state`]), if
+    /// it takes that.
+    ///
+    /// # Errors
+    /// As for [`Source::prepare`]; that it does not take the state is none.
+    pub fn succeed(
+        &self,
+        capacity: u64,
+        slots_max: usize,
+        state: Option<&[u8]>,
+    ) -> Result<(Prepared, Option<Arc<Health>>, Inherited), PrepareError> {
+        let (code, settings) = match &self.form {
+            Form::Native(choice) => {
+                return Ok((Prepared::chosen(choice, capacity, slots_max)?, None, Inherited::Nothing));
+            }
+            Form::Module(code, settings) => (code, settings),
         };
-        let built = built
+        let (built, inherited) = code
+            .succeed(settings, capacity, slots_max, state)
             .map_err(|error| PrepareError::Module { name: self.name.clone(), why: error.to_string() })?;
         let prepared = Prepared::from_parts(self.manifest.clone(), built.replacement, slots_max)?;
-        if let (Some(instances), Form::Module(code, settings)) = (&self.counted_by, &self.form) {
+        if let Some(instances) = &self.counted_by {
             instances.note(Some(prepared.manifest()), &built.health, code.digest(), settings);
         }
-        Ok((prepared, Some(built.health)))
+        Ok((prepared, Some(built.health), inherited))
     }
 }
 

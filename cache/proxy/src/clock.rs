@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the one clock file; all others are told the time")]
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cnn_core::time::{Tick, UnixSecs};
@@ -38,6 +39,13 @@ impl Clock {
     pub fn wall_ms(&self) -> u64 {
         u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// Nanoseconds since the first time this was asked, for those that are told how long something takes and cannot hold
+/// a [`Clock`].
+pub fn nanoseconds() -> u64 {
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(FIRST.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A wall clock before 1970 reads as 1970.

@@ -25,7 +25,8 @@ use cnn_core::policy::{
 };
 use cnn_core::time::Tick;
 use cnn_modules::{
-    Change, Chosen, Code, Filed, Library, LibraryError, Loaded, Loading, Ready, Source, SourceError,
+    Change, Chosen, Code, Filed, Inherited, Library, LibraryError, Loaded, Loading, Ready, Source,
+    SourceError,
 };
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -172,10 +173,12 @@ impl Engine {
         let by = by.into();
         let begin = self.inner.surroundings.clock.now();
         let found = self.find(spec, &by)?;
-        self.use_found(found, begin, reevaluate, by)
+        Ok(self.use_found(found, begin, reevaluate, by)?.0)
     }
 
-    /// Makes a policy decide that was found by its spec, which was begun at this time. See [`Engine::use_policy`].
+    /// Makes a policy decide that was found by its spec, which was begun at this time. See [`Engine::use_policy`]. Another
+    /// version of the module that decides begins with what that one has learned, where both know how; says what became
+    /// of that.
     ///
     /// # Errors
     /// When it cannot be prepared, or too many earlier switches are still being carried over. Nothing has changed
@@ -186,14 +189,29 @@ impl Engine {
         begin: Tick,
         reevaluate: Reevaluate,
         by: impl Into<Cow<'static, str>>,
-    ) -> Result<Switch, UseError> {
+    ) -> Result<(Switch, Inherited), UseError> {
         let surroundings = &self.inner.surroundings;
-        let made = prepare_found(&self.inner.board, surroundings, &found.source).and_then(|next| {
+        let state = self.state_for(&found)?;
+        let slots_max = self.inner.board.documents().slots_max();
+        let made = found.source.succeed(surroundings.capacity, slots_max, state.as_deref());
+        let made = made.map_err(UseError::Prepare).and_then(|(next, _, inherited)| {
             let prepare_us = surroundings.clock.now().since(begin);
-            Ok(self.switch(Next::Use(next), Cause::Use, reevaluate, Vec::new(), prepare_us, by.into())?.0)
+            let switch =
+                self.switch(Next::Use(next), Cause::Use, reevaluate, Vec::new(), prepare_us, by.into())?.0;
+            Ok((switch, inherited))
         });
         found.settle(surroundings, made.is_ok());
         made
+    }
+
+    /// What the deciding policy has learned, if it is an earlier version of the module that was found.
+    fn state_for(&self, found: &Found<'_>) -> Result<Option<Vec<u8>>, Stopped> {
+        let Pending::Changed(change) = &found.module else { return Ok(None) };
+        let before = Arc::clone(change.before());
+        self.ask(move |executor| {
+            let is_before = before.instance_of(&executor.status().policy).is_some();
+            is_before.then(|| executor.deciding_state()).flatten()
+        })
     }
 
     /// Whether a policy could decide here; changes nothing.

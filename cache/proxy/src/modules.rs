@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cnn_core::policy::{Reevaluate, Status, Switch};
-use cnn_modules::{Change, Instance, Library, LibraryError, Loaded, Loading, Role};
+use cnn_modules::{Change, Inherited, Instance, Library, LibraryError, Loaded, Loading, Role};
 use thiserror::Error;
 
 use crate::clock::Clock;
@@ -99,6 +99,8 @@ pub struct Changed {
     pub name: String,
     /// The switch, where it is what decides.
     pub switch: Option<Switch>,
+    /// What became of what the version before had learned.
+    pub inherited: Inherited,
     /// Whether it was so already.
     pub is_unchanged: bool,
 }
@@ -196,16 +198,16 @@ impl Modules {
         };
         // One that was given other numbers by whoever switched to it is brought in line with the others.
         if change.is_none() && deciding.as_ref().is_none_or(is_given) {
-            return Ok(Changed { name, switch: None, is_unchanged: true });
+            return Ok(Changed { name, switch: None, inherited: Inherited::Nothing, is_unchanged: true });
         }
         if deciding.is_none() {
             self.try_out(change.next())?;
             change.commit();
-            return Ok(Changed { name, switch: None, is_unchanged: false });
+            return Ok(Changed { name, switch: None, inherited: Inherited::Nothing, is_unchanged: false });
         }
         let begin = self.clock.now();
         let found = Found::changed(change).map_err(UseError::Source)?;
-        let switch = self.engine.use_found(found, begin, reevaluate, by.to_owned())?;
-        Ok(Changed { name, switch: Some(switch), is_unchanged: false })
+        let (switch, inherited) = self.engine.use_found(found, begin, reevaluate, by.to_owned())?;
+        Ok(Changed { name, switch: Some(switch), inherited, is_unchanged: false })
     }
 }

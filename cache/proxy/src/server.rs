@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use self::view::{Scrape, live, traffic};
 use crate::admin::{self, AdminServer};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::config::{self, Config};
 use crate::engine::{self, Engine, Surroundings};
 use crate::faults;
@@ -195,7 +195,7 @@ impl Ending {
 fn open_modules(config: &Config, clock: Clock) -> Result<(Arc<Library>, Option<Folder>), StartError> {
     let config::Modules { directory, code_cache, .. } = &config.modules;
     let code = code_cache.as_deref().map(CodeCache::open).transpose()?;
-    let library = Arc::new(Library::new(Metering::Deadline, code));
+    let library = Arc::new(Library::new(Metering::Deadline, code).timed_by(clock::nanoseconds));
     let reproducers = faults::Folder::open(config.modules.reproducers.as_deref())?;
     if let Some(news) = library.take_news() {
         faults::watch(library.ledger(), news, reproducers).map_err(StartError::Thread)?;

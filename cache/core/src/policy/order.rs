@@ -79,6 +79,9 @@ pub(super) trait Order: Send {
     /// Bytes its state takes, the policy's included where it is known.
     fn state_bytes(&self) -> usize;
 
+    /// What its policy has learned, for another instance of it.
+    fn state(&self) -> Option<Vec<u8>>;
+
     /// Whether its policy can still decide.
     fn is_fit(&self) -> bool;
 }

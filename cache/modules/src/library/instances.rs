@@ -12,6 +12,8 @@ use crate::{Digest, Health};
 pub struct Instances {
     /// Guards the list; held to add to it or to copy it.
     known: Mutex<Vec<Known>>,
+    /// By which their calls are timed.
+    clock: Option<fn() -> u64>,
 }
 
 #[derive(Debug)]
@@ -36,6 +38,11 @@ pub struct Instance {
 }
 
 impl Instances {
+    /// None yet, whose calls are to be timed by this clock.
+    pub(super) fn timed_by(clock: Option<fn() -> u64>) -> Self {
+        Self { known: Mutex::default(), clock }
+    }
+
     /// Takes note of one. It exists for as long as its `health` is held elsewhere.
     pub fn note(
         &self,
@@ -44,6 +51,9 @@ impl Instances {
         digest: Digest,
         settings: &Settings,
     ) {
+        if let Some(clock) = self.clock {
+            health.time_by(clock);
+        }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|known| known.health.strong_count() > 0);
         known.push(Known {

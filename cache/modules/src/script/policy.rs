@@ -31,7 +31,13 @@ impl Scripted {
         if self.is_silenced.load(Relaxed) {
             return None;
         }
-        self.health.called();
+        let began = self.health.called();
+        let value = self.asked(columns, context);
+        self.health.returned(began);
+        value
+    }
+
+    fn asked(&self, columns: Document, context: &Context<'_>) -> Option<f64> {
         let doc = Doc::new(columns, Clock { now: context.now, aging: self.aging });
         // Where the machine code has no value to be used, the interpreter says what is wrong.
         let compiled = self.program.machine().and_then(|machine| machine.value(&doc));

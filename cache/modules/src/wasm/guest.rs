@@ -12,7 +12,7 @@ use super::Meter;
 use super::monitor::Publisher;
 use crate::fault::{Fault, FaultKind};
 use crate::journal::{Called, Journal};
-use crate::limits::TRAPS_MAX;
+use crate::limits::{STATE_BYTES_MAX, TRAPS_MAX};
 use crate::reproducer::Inputs;
 use crate::{Health, Role, ScriptError};
 
@@ -217,8 +217,10 @@ impl Guest {
         if self.is_silenced {
             return None;
         }
-        self.health.called();
-        match self.try_call(function, parameters) {
+        let began = self.health.called();
+        let done = self.try_call(function, parameters);
+        self.health.returned(began);
+        match done {
             Ok(result) => Some(result),
             Err(error) => {
                 self.fault(Fault::new(kind_of(&error), function.name, why(&error)));
@@ -249,6 +251,40 @@ impl Guest {
         if !self.health.fault(fault, self.now, TRAPS_MAX, inputs) {
             self.is_silenced = true;
         }
+    }
+
+    /// What it has learned, where it offers that: up to [`STATE_BYTES_MAX`] bytes of its memory, copied.
+    pub(crate) fn export_state(&mut self) -> Option<Vec<u8>> {
+        let export = self.function_if_any::<(), u64>("export_state")?;
+        let packed = self.call(&export, ())?;
+        let (address, bytes) = ((packed >> 32) as usize, (packed & u64::from(u32::MAX)) as usize);
+        let state = address.checked_add(bytes).filter(|_| bytes <= STATE_BYTES_MAX);
+        let state = state.and_then(|end| self.memory.data(&self.store).get(address..end)).map(<[u8]>::to_vec);
+        if state.is_none() {
+            let what =
+                format!("returns {bytes} bytes at {address:#x}, which it does not have or may not hand over");
+            self.fault(Fault::new(FaultKind::Trap, "export_state", what));
+        }
+        state
+    }
+
+    /// Begins with what another instance has learned; whether it takes it. One that does not is to be thrown away.
+    pub(crate) fn import_state(&mut self, state: &[u8]) -> Result<bool, InstantiateError> {
+        let room = self.function_if_any::<u32, u32>("import_state_room");
+        let import = self.function_if_any::<u32, u32>("import_state");
+        let (Some(room), Some(import), Ok(count)) = (room, import, u32::try_from(state.len())) else {
+            return Ok(false);
+        };
+        let address = self.must("import_state_room", &room, count)?;
+        let begin = address as usize;
+        let place = begin.checked_add(state.len());
+        let place = place.and_then(|end| self.memory.data_mut(&mut self.store).get_mut(begin..end));
+        let Some(place) = place else {
+            let (function, bytes) = ("import_state_room", state.len());
+            return Err(InstantiateError::Address { function, address, align: 1, bytes });
+        };
+        place.copy_from_slice(state);
+        Ok(self.must("import_state", &import, count)? != 0)
     }
 
     /// Writes to the beginning of a room.

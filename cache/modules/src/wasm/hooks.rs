@@ -172,6 +172,12 @@ impl HookPolicy for Hooks {
         self.0.borrow().guest.memory_bytes() + BATCH_EVENTS_MAX * EVENT_BYTES
     }
 
+    fn state(&self) -> Option<Vec<u8>> {
+        let inner = &mut *self.0.borrow_mut();
+        inner.flush();
+        inner.guest.export_state()
+    }
+
     fn is_fit(&self) -> bool {
         self.0.borrow().guest.is_fit()
     }

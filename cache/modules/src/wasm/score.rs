@@ -109,6 +109,12 @@ impl ScorePolicy for Score {
         self.0.borrow().guest.memory_bytes()
     }
 
+    fn state(&self) -> Option<Vec<u8>> {
+        let inner = &mut *self.0.borrow_mut();
+        inner.flush();
+        inner.guest.export_state()
+    }
+
     fn is_fit(&self) -> bool {
         self.0.borrow().guest.is_fit()
     }

@@ -20,6 +20,8 @@ pub(crate) enum Need {
     Always,
     /// When the module declares parameters.
     WithParameters,
+    /// When `export_state` is exported.
+    WithState,
     /// When `on_events` is exported.
     WithEvents,
     Never,
@@ -36,10 +38,16 @@ const fn export(
 
 const SET: Export = export("set", &[I32, F64], &[], Need::WithParameters);
 const INIT: Export = export("init", &[I64, I32], &[], Need::Always);
+const EXPORT_STATE: Export = export("export_state", &[], &[I64], Need::Never);
+const STATE_ROOM: Export = export("import_state_room", &[I32], &[I32], Need::WithState);
+const IMPORT_STATE: Export = export("import_state", &[I32], &[I32], Need::WithState);
 
 const HOOKS: &[Export] = &[
     SET,
     INIT,
+    EXPORT_STATE,
+    STATE_ROOM,
+    IMPORT_STATE,
     export("events", &[], &[I32], Need::Always),
     export("on_events", &[I32, I64], &[], Need::Always),
     export("picks", &[], &[I32], Need::Always),
@@ -51,6 +59,9 @@ const HOOKS: &[Export] = &[
 const KEY: &[Export] = &[
     SET,
     INIT,
+    EXPORT_STATE,
+    STATE_ROOM,
+    IMPORT_STATE,
     export("events", &[], &[I32], Need::Always),
     export("key", &[I64], &[F64], Need::Always),
     export("evicted", &[F64], &[], Need::Never),
@@ -59,6 +70,9 @@ const KEY: &[Export] = &[
 const SCORE: &[Export] = &[
     SET,
     INIT,
+    EXPORT_STATE,
+    STATE_ROOM,
+    IMPORT_STATE,
     export("events", &[], &[I32], Need::WithEvents),
     export("documents", &[], &[I32], Need::Always),
     export("values", &[], &[I32], Need::Always),

@@ -239,6 +239,7 @@ fn check_exports(manifest: &ModuleManifest, sections: &Sections<'_>, types: &Typ
             Need::Always => true,
             Need::Never => false,
             Need::WithParameters => !manifest.parameters.is_empty(),
+            Need::WithState => sections.function("export_state", types).is_some(),
             Need::WithEvents => sections.function("on_events", types).is_some(),
         };
         match sections.function(export.name, types) {

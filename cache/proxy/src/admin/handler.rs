@@ -122,11 +122,13 @@ impl Done {
     }
 
     fn module(reply: &ModuleChanged) -> Self {
-        let ModuleChanged { name, switched, unchanged } = reply;
+        let ModuleChanged { name, switched, state, unchanged } = reply;
+        let state =
+            state.as_deref().map(|state| format!(", what it had learned was {state}")).unwrap_or_default();
         let outcome = match switched {
             _ if *unchanged => format!("{name} is so already"),
             None => format!("{name}, which does not decide"),
-            Some(switched) => format!("{name}, {}", Self::switched(switched).outcome),
+            Some(switched) => format!("{name}, {}{state}", Self::switched(switched).outcome),
         };
         Self::changed(reply, outcome)
     }

@@ -129,7 +129,7 @@ impl Control for Live {
         if found.source.is(&status.policy) {
             return Ok(unchanged(status));
         }
-        Ok(switched(&self.engine.use_found(found, begin, reevaluate, by)?))
+        Ok(switched(&self.engine.use_found(found, begin, reevaluate, by)?.0))
     }
 
     fn release_module(&self, spec: &str) -> Result<(), Refusal> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cnn_core::policy::{Reevaluate, Status};
-use cnn_modules::{Digest, Instance, LibraryError, Loaded, SourceError};
+use cnn_modules::{Digest, Inherited, Instance, LibraryError, Loaded, SourceError};
 
 use super::audit::Peer;
 use super::live::{Live, switched};
@@ -93,6 +93,7 @@ impl Live {
             name: loaded.name.clone(),
             role: said.role.as_str().to_owned(),
             form: loaded.code.form().to_owned(),
+            execution: loaded.code.execution().map(|execution| execution.to_string()),
             kind: said.replacement.map(|said| said.kind.as_str().to_owned()),
             summary: said.summary.clone(),
             paper: said.paper.clone(),
@@ -136,7 +137,7 @@ fn instance_of(instance: &Instance, status: &Status) -> ModuleInstance {
         faults: report.traps.into(),
         last_fault: report.last_trap,
         memory_bytes: report.memory_bytes as u64,
-        time_us: None,
+        time_us: report.time_ns.map(|time| time / 1000),
     }
 }
 
@@ -150,8 +151,13 @@ fn file(path: &Path, digest: Digest) -> &'static str {
 }
 
 fn module_changed(changed: Changed) -> ModuleChanged {
-    let Changed { name, switch, is_unchanged } = changed;
-    ModuleChanged { name, switched: switch.as_ref().map(switched), unchanged: is_unchanged }
+    let Changed { name, switch, inherited, is_unchanged } = changed;
+    let state = match inherited {
+        Inherited::Nothing => None,
+        Inherited::Taken => Some("taken over".to_owned()),
+        Inherited::Refused(why) => Some(format!("not taken over: {why}")),
+    };
+    ModuleChanged { name, switched: switch.as_ref().map(switched), state, unchanged: is_unchanged }
 }
 
 impl From<ModuleError> for Refusal {

@@ -74,6 +74,11 @@ impl Executor {
         }
     }
 
+    /// What the deciding policy has learned, for another instance of it. Takes as long as the policy takes to write it.
+    pub fn deciding_state(&self) -> Option<Vec<u8>> {
+        self.deciding.order.state()
+    }
+
     /// Bytes the orders and the executor's own tables take.
     pub fn state_bytes(&self) -> usize {
         self.owners.bytes() + self.instances().map(|instance| instance.order.state_bytes()).sum::<usize>()

@@ -285,6 +285,10 @@ impl Order for Heap {
         self.entries.bytes() + self.positions.bytes() + self.policy.state_bytes()
     }
 
+    fn state(&self) -> Option<Vec<u8>> {
+        self.policy.state()
+    }
+
     fn is_fit(&self) -> bool {
         self.policy.is_fit()
     }

@@ -77,6 +77,10 @@ impl Order for Queues {
         self.policy.state_bytes()
     }
 
+    fn state(&self) -> Option<Vec<u8>> {
+        self.policy.state()
+    }
+
     fn is_fit(&self) -> bool {
         self.policy.is_fit()
     }

@@ -22,6 +22,9 @@ pub struct Module {
     pub role: String,
     /// What it is written in: `wasm`, `rhai`.
     pub form: String,
+    /// How a script is run: compiled, or interpreted and for which reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
     /// How a replacement policy orders documents: `key`, `score`, `hooks`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
@@ -110,6 +113,9 @@ pub struct ModuleChanged {
     /// The switch by which what is new decides; none where the module does not decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switched: Option<Switched>,
+    /// What became of what the version before had learned beside the documents; none where it had nothing to hand over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// Whether it was so already, so that nothing was done.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,
