@@ -12,6 +12,7 @@ mod filter;
 mod freshness;
 mod interrupted;
 mod module;
+mod monitor;
 mod policy;
 mod purge;
 mod replay;
@@ -58,6 +59,8 @@ enum Verb {
     Module(module::Module),
     #[command(subcommand)]
     Script(script::Script),
+    #[command(subcommand)]
+    Monitor(monitor::Monitor),
     Purge(purge::Purge),
     Explain(explain::Explain),
     Replay(Box<replay::Replay>),
@@ -79,6 +82,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Freshness(freshness) => freshness.run(),
         Verb::Module(module) => module.run(),
         Verb::Script(script) => script.run(),
+        Verb::Monitor(monitor) => monitor.run(),
         Verb::Purge(purge) => purge.run(),
         Verb::Explain(explain) => explain.run(),
         Verb::Replay(replay) => replay.run(),

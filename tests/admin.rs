@@ -199,6 +199,7 @@ transcripts! {
     explain,
     history,
     modules,
+    monitors,
     policies,
     purge,
     socket,

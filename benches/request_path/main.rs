@@ -3,8 +3,9 @@
 //!
 //! `cargo bench --bench request_path`, or `-- --rounds 3 --only cnn,nginx`. One worker each, 64 keep-alive connections, no
 //! pipelining, access log to a file, metrics offered; the proxies have one processor, load and origin the other. Rounds are
-//! interleaved so that a disturbance hits all alike; the table shows medians. Not measured: latency under light load.
+//! interleaved so that a disturbance hits all alike; the table shows medians. Then what monitors and policies cost a hit. Not measured: latency under light load.
 
+mod monitors;
 mod policies;
 mod servers;
 
@@ -105,6 +106,7 @@ fn main() {
     }
     print(&servers, &readings);
     if let Some(ours) = servers.first() {
+        monitors::compare(ours, &origin, load_processor, rounds);
         policies::compare(ours, &origin, load_processor, rounds);
     }
 }

@@ -3,14 +3,14 @@
 mod filter;
 
 use clap::Args;
-use cnn_modules::{Host, Metering, Source, Trial};
+use cnn_modules::{BuiltMonitor, Host, Metering, Report, Role, Source, SourceError, Trial};
 use cnn_proxy::clock::Clock;
 
 use super::{Failure, print};
 use crate::cli::table::pairs;
 use crate::cli::units::{bytes, count, micros};
 
-/// Say whether a .wasm or .rhai is a policy, what it says of itself, how it does in a dry run and what it takes
+/// Say whether a .wasm or .rhai is a policy or a monitor, what it says of itself, how it does in a dry run and what it takes
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  cnn module check scripts/replacement/hyperbolic.rhai")]
 pub(crate) struct Check {
@@ -34,7 +34,10 @@ impl Check {
             return print(&text);
         }
         let begin = clock.now();
-        let source = host.source(&self.file).map_err(|error| said(&error))?;
+        let source = match host.source(&self.file) {
+            Err(SourceError::Role { role: Role::Monitor, .. }) => return self.check_monitor(&host, &clock),
+            source => source.map_err(|error| said(&error))?,
+        };
         let prepare_us = clock.now().since(begin);
         let (trial, request_ns) = timed(&source, &clock)?;
         let yardstick = host.source(YARDSTICK).map_err(|error| said(&error))?;
@@ -43,6 +46,40 @@ impl Check {
         print(&render(&source, &trial, prepare_us, request_ns, yardstick_ns))?;
         wrong.map_or(Ok(()), |wrong| Err(Failure::Said(format!("{}: {wrong}", self.file))))
     }
+}
+
+impl Check {
+    /// The same for what watches.
+    fn check_monitor(&self, host: &Host, clock: &Clock) -> Result<(), Failure> {
+        let begin = clock.now();
+        let mut built = host.monitor(&self.file).map_err(|error| Failure::Said(error.to_string()))?;
+        let ready = clock.now();
+        let report = built.try_out(REQUESTS);
+        let request_ns = clock.now().since(ready) * 1_000 / REQUESTS;
+        print(&render_monitor(&built, &report, ready.since(begin), request_ns))?;
+        match report.last_trap {
+            None => Ok(()),
+            Some(why) => {
+                let traps = times(report.traps.into());
+                Err(Failure::Said(format!("{}: failed {traps} in the dry run: {why}", self.file)))
+            }
+        }
+    }
+}
+
+fn render_monitor(built: &BuiltMonitor, report: &Report, prepare_us: u64, request_ns: u64) -> String {
+    let metrics = built.monitor.metrics();
+    let declared = metrics.families().iter().map(|family| family.declared());
+    let published: Vec<_> = declared.map(|it| format!("{it} ({})", it.shape.as_str())).collect();
+    pairs([
+        ("monitor", Some(built.name.clone())),
+        ("summary", (!built.summary.is_empty()).then(|| built.summary.clone())),
+        ("publishes", Some(published.join(", "))),
+        ("ready in", Some(micros(prepare_us))),
+        ("dry run", Some(format!("{} requests", count(REQUESTS)))),
+        ("a request", Some(format!("{request_ns} ns, on a thread of its own"))),
+        ("memory", Some(report.memory_bytes as u64).filter(|&it| it > 0).map(bytes)),
+    ])
 }
 
 /// A dry run, and the nanoseconds of a request in it.

@@ -1,6 +1,6 @@
-//! `cnn module new`: a folder with a policy that works, to be changed into another one, and a Makefile that builds and
-//! checks it. Every language begins with the same policy, so that they can be compared. Filters begin as scripts: a line or
-//! two is what most of them are.
+//! `cnn module new`: a folder with a policy, a filter or a monitor that works, to be changed into another one, and a
+//! Makefile that builds and checks it. Every language begins with the same policy, so that they can be compared. Filters
+//! begin as scripts: a line or two is what most of them are.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,11 +9,13 @@ use clap::{Args, ValueEnum};
 
 use super::{Failure, print};
 
-/// Begin a policy: a folder with one that works, and `make test`
+/// Begin a policy or a monitor: a folder with one that works, and `make test`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  cnn module new small-first --role replacement --lang rhai")]
+#[command(
+    after_help = "Example:\n  cnn module new small-first --role replacement --lang rhai\n  cnn module new by-country --role monitor --lang rust"
+)]
 pub(crate) struct New {
-    /// What the policy is to be called; the folder is made here
+    /// What it is to be called; the folder is made here
     #[arg(value_name = "NAME", value_parser = name)]
     name: String,
     /// What it decides
@@ -32,6 +34,8 @@ enum Role {
     Admission,
     /// For how long it is fresh
     Freshness,
+    /// Nothing: it watches requests and publishes what it counts
+    Monitor,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -55,7 +59,15 @@ impl Role {
                 ("rhai", include_str!("skeleton/freshness.rhai.txt")),
                 ("Makefile", include_str!("skeleton/Makefile.rhai")),
             ]),
-            (Self::Admission | Self::Freshness, _) => None,
+            (Self::Monitor, Language::Rhai) => Some(&[
+                ("rhai", include_str!("skeleton/monitor.rhai.txt")),
+                ("Makefile", include_str!("skeleton/Makefile.rhai")),
+            ]),
+            (Self::Monitor, Language::Rust) => Some(&[
+                ("rs", include_str!("skeleton/monitor.rs.txt")),
+                ("Makefile", include_str!("skeleton/Makefile.rust")),
+            ]),
+            (Self::Admission | Self::Freshness | Self::Monitor, _) => None,
         }
     }
 }
@@ -101,8 +113,11 @@ impl New {
     pub(super) fn run(self) -> Result<(), Failure> {
         let Self { name, role, lang } = self;
         let files = role.files(lang).ok_or_else(|| {
-            let why = "filters begin as scripts, with --lang rhai; policies/abi/README.md is the page for other languages";
-            Failure::Said(why.to_owned())
+            let why = match role {
+                Role::Monitor => "monitors begin with --lang rhai or --lang rust",
+                _ => "filters begin as scripts, with --lang rhai",
+            };
+            Failure::Said(format!("{why}; policies/abi/README.md is the page for other languages"))
         })?;
         let folder = PathBuf::from(&name);
         fs::create_dir(&folder).map_err(|error| Failure::Said(format!("{name}: {error}")))?;
@@ -149,7 +164,8 @@ mod tests {
     #[test]
     fn no_skeleton_keeps_the_placeholder() {
         for language in Language::value_variants() {
-            for (file, text) in language.files() {
+            let files = Role::value_variants().iter().filter_map(|role| role.files(*language)).flatten();
+            for (file, text) in files {
                 assert!(*file == "manifest.mjs" || text.contains("NAME"), "{file}");
                 assert!(!text.replace("NAME", "mine").contains("NAME"), "{file}");
             }

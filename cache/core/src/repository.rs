@@ -155,6 +155,11 @@ impl Repository {
         self.object_bytes_max.store(bytes, Relaxed);
     }
 
+    /// The keyed hash of a key: what documents are known by to policies and monitors, for the life of the repository.
+    pub fn key_hash(&self, key: &str) -> u64 {
+        self.index.hash(key)
+    }
+
     /// The stored response for a GET of `key` with these fields: of those whose Vary matches, the most recent.
     #[inline]
     pub fn get(&self, key: &str, request: &Fields) -> Option<Arc<Stored>> {

@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cnn_core::monitor::Monitor;
+use cnn_core::monitor::{Moment, Monitor, Records, Request, RequestFlags, Served, Verb};
 use cnn_core::policy::{Settings, Spec};
+use cnn_core::time::Tick;
 
-use crate::{Code, Health, Host, Library, Role, SourceError, is_file};
+use crate::{Code, Health, Host, Library, Report, Role, SourceError, is_file};
 
 /// A monitor, ready to be told of requests.
 pub struct BuiltMonitor {
@@ -19,6 +20,47 @@ pub struct BuiltMonitor {
     pub monitor: Box<dyn Monitor>,
     /// What it has done so far, if it is a module.
     pub health: Option<Arc<Health>>,
+}
+
+impl BuiltMonitor {
+    /// Tells it of so many made-up requests, and of a second passing now and then; what it has done then.
+    pub fn try_out(&mut self, requests: u64) -> Report {
+        let mut records = Records::default();
+        (0..TRIAL_RECORDS).for_each(|number| {
+            let (request, host, path) = made_up(number);
+            records.push(request, &host, &path);
+        });
+        for second in 1..=requests.div_ceil(TRIAL_RECORDS) {
+            self.monitor.observe(&records);
+            self.monitor.tick(Moment { now: Tick::from_secs(second), elapsed_us: 1_000_000 });
+        }
+        self.health.as_ref().map(|health| health.report()).unwrap_or_default()
+    }
+}
+
+/// Records of a dry run, told again and again.
+const TRIAL_RECORDS: u64 = 1000;
+
+/// A request of a dry run: two of three are hits, of ten hosts and a hundred documents.
+fn made_up(number: u64) -> (Request, String, String) {
+    let (document, is_hit) = (number * number % 100, !number.is_multiple_of(3));
+    let request = Request {
+        time: number * 1000,
+        key: document.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        sent_bytes: 500 + document * 100,
+        origin_bytes: if is_hit { 0 } else { 500 + document * 100 },
+        total_us: 100,
+        ttfb_us: 50,
+        origin_us: if is_hit { 0 } else { 20_000 },
+        origin_ttfb_us: if is_hit { 0 } else { 10_000 },
+        status: 200,
+        served: if is_hit { Served::Hit } else { Served::Miss } as u8,
+        verb: Verb::Get as u8,
+        mime: (document % 7) as u8,
+        flags: if is_hit { RequestFlags::HIT } else { 0 },
+        ..Request::default()
+    };
+    (request, format!("host{}.example", document % 10), format!("/document/{document}"))
 }
 
 impl Library {

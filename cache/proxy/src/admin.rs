@@ -3,8 +3,8 @@
 //!
 //! The modules in the order a command meets them: [`command`] (the one table), `socket` (where, and for whom),
 //! `server` (bytes, bounds, deadlines), `arguments`, `handler`, [`control`] (what is asked of the proxy), `live`,
-//! `explain`, `modules`, `filters` and `script` (the proxy that is asked), [`reply`] (what is answered), `audit` (what is written
-//! down), [`client`].
+//! `monitors`, `explain`, `modules`, `filters` and `script` (the proxy that is asked), [`reply`] (what is answered), `audit`
+//! (what is written down), [`client`].
 
 mod arguments;
 mod audit;
@@ -19,6 +19,7 @@ mod handler;
 mod limits;
 mod live;
 mod modules;
+mod monitors;
 pub mod reply;
 mod script;
 mod server;

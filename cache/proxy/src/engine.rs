@@ -25,8 +25,8 @@ use cnn_core::policy::{
 };
 use cnn_core::time::Tick;
 use cnn_modules::{
-    Change, Chosen, Code, Filed, Inherited, Library, LibraryError, Loaded, Loading, Ready, Source,
-    SourceError,
+    BuiltMonitor, Change, Chosen, Code, Filed, Inherited, Library, LibraryError, Loaded, Loading, Ready,
+    Source, SourceError,
 };
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -147,6 +147,14 @@ impl Engine {
     /// The modules that are loaded.
     pub fn library(&self) -> &Arc<Library> {
         &self.inner.surroundings.library
+    }
+
+    /// The monitor that is written so, made ready and not attached to anything.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be put to work.
+    pub fn monitor(&self, spec: &str) -> Result<BuiltMonitor, UseError> {
+        Ok(self.library().monitor(spec)?)
     }
 
     /// The policy that is written so: a module that is loaded, one that is built in, or a file, which is loaded.

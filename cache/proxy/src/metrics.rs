@@ -2,12 +2,14 @@
 //!
 //! Each worker counts in a block of its own ([`WorkerMetrics`]) with plain loads and stores; a scrape adds the blocks up
 //! ([`Totals`]). What only the engine knows (documents, bytes, the deciding policy) is handed to the scrape as
-//! [`Gauges`]. [`METRICS`] is the one table of names; the page and the README's table are made from it. The names that
+//! [`Gauges`]. [`METRICS`] is the one table of names; the page and the README's table are made from it.
+//! Only what monitors publish is not in it. The names that
 //! squid-exporter gives are there too, so that dashboards for Squid go on working.
 
 mod counter;
 mod histogram;
 mod page;
+mod published;
 mod server;
 mod table;
 

@@ -13,6 +13,7 @@ mod client;
 mod fetch;
 mod forward;
 mod hit;
+mod mirror;
 mod miss;
 mod own;
 mod record;
@@ -56,6 +57,8 @@ pub(crate) async fn connection(worker: Rc<Worker>, stream: TcpStream, peer: Sock
         address: peer.ip().to_canonical(),
         out: Vec::new(),
         patience: Patience::of(&settings),
+        is_monitored: false,
+        begun: None,
         worker,
     };
     let worker = client.worker.clone();
@@ -64,7 +67,9 @@ pub(crate) async fn connection(worker: Rc<Worker>, stream: TcpStream, peer: Sock
     loop {
         let settings = client.worker.shared.settings.load_full();
         client.patience = Patience::of(&settings);
-        let after = match client.read_request(&settings).await {
+        let read = client.read_request(&settings).await;
+        (client.is_monitored, client.begun) = (worker.monitors.is_on(), None);
+        let after = match read {
             Ok(Some(head)) => client.answer(&settings, head).await,
             Ok(None) => return,
             Err(error) => client.answer_no_request(error).await,
@@ -150,6 +155,7 @@ impl Client {
             Plan::Serve(serving) => {
                 repository.touch(self.worker.index, &serving.stored, request.started);
                 let persistence = self.persistence(request);
+                self.begins();
                 let sent = self.send_stored(request, &facts, &serving, Handling::Hit, now, persistence).await;
                 if serving.staleness == Some(Staleness::WhileRevalidate) {
                     fetch::revalidate(&self.worker, settings, request, &serving.stored);
@@ -172,7 +178,7 @@ impl Client {
         let Some(gate) = settings.filters.admission.as_ref().filter(|gate| gate.may_pass_by()) else {
             return false;
         };
-        let origin = self.worker.shared.origin_number(&request.target);
+        let origin = self.worker.shared.origin_number(request.target.authority());
         !facts.directives.only_if_cached && gate.passes_by(origin, request.started)
     }
 

@@ -1,6 +1,7 @@
 //! The server: everything that is started together and drained together. It binds every socket before it says it is
 //! ready, starts a thread per worker, and gives the executable its verbs: drain, stop, reload.
 
+mod monitors;
 mod reload;
 mod shared;
 mod view;
@@ -30,6 +31,7 @@ use crate::modules::{Folder, Modules, Watcher};
 use crate::report;
 use crate::worker;
 
+pub use self::monitors::MonitorError;
 pub use self::reload::{ReloadError, Reloading};
 pub(crate) use self::shared::{Settings, Shared};
 
@@ -64,6 +66,9 @@ pub enum StartError {
     /// The configured admission policy or freshness rules cannot be used.
     #[error(transparent)]
     Filter(#[from] FilterError),
+    /// A monitor of the configuration could not be attached.
+    #[error(transparent)]
+    Monitor(#[from] MonitorError),
     /// The admin socket could not be bound.
     #[error(transparent)]
     Admin(#[from] admin::BindError),
@@ -120,6 +125,8 @@ impl Server {
         let config = shared.settings.load().config.clone();
         switching.use_admission(&config.admission, "start".to_owned())?;
         switching.use_freshness(&config.freshness.rules, "start".to_owned())?;
+        let monitors = monitors::prepare(&shared, &engine, &shared.settings.load().config.monitors)?;
+        monitors::attach(&shared, monitors)?;
         let (phase, receiver) = watch::channel(Phase::Serve);
         let ready = ready_line(&shared, &listening, admin_socket.path(), metrics_address);
         let workers = start_workers(&shared, &receiver, &log, sockets)?;
@@ -168,6 +175,7 @@ impl Server {
             let _ = worker.join();
         }
         self.engine.shutdown();
+        self.shared.monitors.shutdown();
         if !self.log.lock().close(LOG_CLOSE_MAX) {
             report::warning(format_args!("the access log could not be written out"));
         }

@@ -14,6 +14,7 @@ use crate::drain::DrainBell;
 use crate::limits::{ACCEPT_BACK_OFF, BREAK_OFF_MAX};
 use crate::log::WorkerLog;
 use crate::metrics::WorkerMetrics;
+use crate::monitor::WorkerStream;
 use crate::origin::{Happening, Origins};
 use crate::report;
 use crate::serve;
@@ -28,6 +29,8 @@ pub(crate) struct Worker {
     /// Rung when the worker drains.
     pub(crate) drain: DrainBell,
     pub(crate) log: WorkerLog,
+    /// Where records of requests go, if anybody monitors them.
+    pub(crate) monitors: WorkerStream,
     pub(crate) origins: Rc<Origins>,
 }
 
@@ -45,8 +48,10 @@ pub(crate) fn run(
         .expect("an event loop needs a few descriptors, and the listening sockets were just had");
     LocalSet::new().block_on(&runtime, async move {
         let origins = origins(&shared, index);
+        let monitors = shared.monitors.worker(index);
         tokio::task::spawn_local(origins.clone().tend());
-        let worker = Rc::new(Worker { shared, index, phase, drain: DrainBell::default(), log, origins });
+        let worker =
+            Rc::new(Worker { shared, index, phase, drain: DrainBell::default(), log, monitors, origins });
         let accepting: Vec<_> = sockets
             .into_iter()
             .map(|socket| tokio::task::spawn_local(accept(worker.clone(), socket)))

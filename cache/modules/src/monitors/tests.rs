@@ -189,8 +189,9 @@ fn every_script_is_run_here() {
     assert_eq!(files, run.map(|name| format!("{name}.rhai")));
     let page = include_str!("../../../../scripts/README.md");
     for file in files {
-        let built = built(&format!("{SCRIPTS}/{file}"));
+        let mut built = built(&format!("{SCRIPTS}/{file}"));
         assert_eq!(format!("{}.rhai", built.name), file);
+        assert_eq!(built.try_out(3000).traps, 0, "{file}");
         let row = format!("| `monitors/{file}` | {} |\n", built.summary);
         assert!(page.contains(&row), "the page should have {row}");
     }
@@ -231,4 +232,65 @@ fn what_is_no_monitor_is_refused() {
     check("reuse-distance(size=1)", "\"size\"");
     let said = host.source(&format!("{SCRIPTS}/byte-rate.rhai")).map(drop).unwrap_err().to_string();
     assert!(said.contains("is of role monitor; expected replacement"), "{said}");
+}
+
+/// A guest whose `on_requests` does this.
+fn guest(body: &str) -> (Box<dyn Monitor>, Arc<Health>) {
+    let text = format!(
+        r#"(module
+            (@custom "cnn" "abi: 1\nname: mine\nrole: monitor\nmetric: n{{l}} counter A\nmetric: g gauge B\n")
+            (import "cnn" "label" (func $label (param i32 i32)))
+            (import "cnn" "count" (func $count (param i32 f64)))
+            (import "cnn" "gauge" (func $gauge (param i32 f64)))
+            (memory (export "memory") 3)
+            (func (export "init") (param i64 i32))
+            (func (export "requests") (result i32) (i32.const 256))
+            (func (export "on_requests") (param $count i32) (param $now i64) {body}))"#
+    );
+    let host = Host::new(Metering::Fuel, None).unwrap();
+    let verified = crate::verify(&wat::parse_str(text).unwrap()).unwrap_or_else(|error| panic!("{error}"));
+    host.load(verified).unwrap().watch(&Settings::defaults(&[])).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What such a guest did wrong the last time it was called, of as many batches as it takes to be stopped.
+#[track_caller]
+fn check_guest(body: &str, expected: &str) {
+    let (mut monitor, health) = guest(body);
+    let mut records = Records::default();
+    records.push(Request::default(), "a.test", "/");
+    for _ in 0..2 * crate::limits::TRAPS_MAX {
+        monitor.observe(&records);
+    }
+    let report = health.report();
+    assert_eq!((report.traps, monitor.is_fit()), (crate::limits::TRAPS_MAX, false), "{body}: {report:?}");
+    assert!(report.last_trap.as_ref().is_some_and(|why| why.contains(expected)), "{body}: {report:?}");
+}
+
+#[test]
+fn a_guest_that_does_wrong_is_stopped_and_told_why() {
+    check_guest("(loop $again (br $again))", "the instructions for a call are used up");
+    check_guest("unreachable", "unreachable");
+    check_guest("(call $count (i32.const 7) (f64.const 1))", "no metric \"7\" is declared");
+    check_guest("(call $count (i32.const 0) (f64.const 1))", "n{l} is published with other labels");
+    check_guest("(call $count (i32.const 1) (f64.const 1))", "g is declared as a gauge: use gauge");
+    check_guest("(call $gauge (i32.const 1) (f64.const nan))", "g cannot be NaN");
+    check_guest("(call $label (i32.const -1) (i32.const 10))", "the text is outside the memory");
+    let labels = "(call $label (i32.const 0) (i32.const 1))".repeat(4);
+    check_guest(&labels, "more labels than a metric may have");
+}
+
+#[test]
+fn a_guest_with_more_series_than_there_may_be_is_told_nothing_of_it() {
+    let body = "(local $at i32) (loop $next
+        (i32.store16 (i32.const 0) (local.get $at))
+        (call $label (i32.const 0) (i32.const 2)) (call $count (i32.const 0) (f64.const 1))
+        (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const 1000))))";
+    let (mut monitor, health) = guest(body);
+    let mut records = Records::default();
+    records.push(Request::default(), "a.test", "/");
+    monitor.observe(&records);
+    assert_eq!(health.report().traps, 0);
+    let counted = numbers(&monitor.metrics(), "n");
+    assert_eq!(counted.values().sum::<f64>(), 1000.0);
+    assert!(counted.len() == 201 && counted["other"] > 700.0, "{}", counted.len());
 }

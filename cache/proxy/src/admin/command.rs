@@ -59,6 +59,14 @@ pub enum Verb {
     Purge,
     /// Why a document is stored or not.
     Explain,
+    /// The monitors that are attached.
+    MonitorList,
+    /// What one monitor publishes.
+    MonitorShow,
+    /// Attach a monitor.
+    MonitorAttach,
+    /// Detach a monitor.
+    MonitorDetach,
 }
 
 /// What a command does to the proxy; it decides the HTTP method and whether the command is audited.
@@ -134,6 +142,14 @@ const MODULE: Argument = Argument {
     is_option: false,
     is_required: true,
     help: "A module, as `cnn module list` names it",
+};
+
+const MONITOR: Argument = Argument {
+    name: "name",
+    value: "NAME",
+    is_option: false,
+    is_required: true,
+    help: "A monitor, as `cnn monitor list` names it",
 };
 
 const REEVALUATE: Argument = Argument {
@@ -428,6 +444,44 @@ pub const COMMANDS: &[Command] = &[
         help: "Explain a document: stored or not and by which rule, how fresh, which variants, who is evicted before it",
         effect: Effect::Reads,
     },
+    Command {
+        verb: Verb::MonitorList,
+        words: "monitor list",
+        path: "/monitors",
+        arguments: &[],
+        help: "List the monitors that are attached, with what each has seen, lost and done wrong",
+        effect: Effect::Reads,
+    },
+    Command {
+        verb: Verb::MonitorShow,
+        words: "monitor show",
+        path: "/monitors/{name}",
+        arguments: &[MONITOR],
+        help: "Show one monitor: what it is made of, how it does, and the values it publishes",
+        effect: Effect::Reads,
+    },
+    Command {
+        verb: Verb::MonitorAttach,
+        words: "monitor attach",
+        path: "/monitor/attach",
+        arguments: &[Argument {
+            name: "spec",
+            value: "NAME",
+            is_option: false,
+            is_required: true,
+            help: "The monitor: the name of a loaded module or of a built-in one, or the file of a .wasm or .rhai",
+        }],
+        help: "Have a monitor watch requests from now on, on a thread of its own",
+        effect: Effect::Changes,
+    },
+    Command {
+        verb: Verb::MonitorDetach,
+        words: "monitor detach",
+        path: "/monitor/detach",
+        arguments: &[MONITOR],
+        help: "Take a monitor away, and with it what it publishes",
+        effect: Effect::Changes,
+    },
 ];
 
 impl Verb {
@@ -524,7 +578,7 @@ pub fn markdown() -> String {
 mod tests {
     use super::*;
 
-    const VERBS: [Verb; 24] = [
+    const VERBS: [Verb; 28] = [
         Verb::Status,
         Verb::Top,
         Verb::PolicyList,
@@ -549,6 +603,10 @@ mod tests {
         Verb::ScriptRun,
         Verb::Purge,
         Verb::Explain,
+        Verb::MonitorList,
+        Verb::MonitorShow,
+        Verb::MonitorAttach,
+        Verb::MonitorDetach,
     ];
 
     #[test]

@@ -8,7 +8,8 @@ use cnn_core::policy::Reevaluate;
 use super::audit::Peer;
 use super::reply::{
     Explanation, FilterList, FilterRole, FilterShown, FilterUsed, History, Module, ModuleChanged, ModuleList,
-    Policy, PolicyList, Purged, Refusal, ScriptRun, Status, Switch, Switched, Top, Worst,
+    MonitorList, MonitorStatus, MonitorValues, Policy, PolicyList, Purged, Refusal, ScriptRun, Status,
+    Switch, Switched, Top, Worst,
 };
 use super::script::ScriptAsked;
 
@@ -95,4 +96,16 @@ pub trait Control: Send + Sync + 'static {
 
     /// Explains a document; refused when the URL is none the cache could hold.
     fn explain(&self, url: &str) -> Result<Explanation, Refusal>;
+
+    /// `GET /monitors`
+    fn monitors(&self) -> Result<MonitorList, Refusal>;
+
+    /// `GET /monitors/{name}`; refused when none of this name is attached.
+    fn monitor(&self, name: &str) -> Result<MonitorValues, Refusal>;
+
+    /// Attaches the monitor that is written so.
+    fn attach_monitor(&self, spec: &str, by: Peer) -> Result<MonitorStatus, Refusal>;
+
+    /// Detaches one, and says what it had come to; refused when none of this name is attached.
+    fn detach_monitor(&self, name: &str) -> Result<MonitorStatus, Refusal>;
 }

@@ -123,4 +123,20 @@ impl Control for Fake {
     fn explain(&self, url: &str) -> Result<Explanation, Refusal> {
         Ok(Explanation { url: url.to_owned(), ..Explanation::default() })
     }
+
+    fn monitors(&self) -> Result<MonitorList, Refusal> {
+        Ok(MonitorList::default())
+    }
+
+    fn monitor(&self, name: &str) -> Result<MonitorValues, Refusal> {
+        Err(Refusal::unknown("attached monitor", "name", name, []))
+    }
+
+    fn attach_monitor(&self, spec: &str, by: Peer) -> Result<MonitorStatus, Refusal> {
+        Ok(MonitorStatus { name: spec.to_owned(), by: by.to_string(), ..MonitorStatus::default() })
+    }
+
+    fn detach_monitor(&self, name: &str) -> Result<MonitorStatus, Refusal> {
+        Ok(MonitorStatus { name: name.to_owned(), ..MonitorStatus::default() })
+    }
 }

@@ -207,6 +207,21 @@ fn perform(
             Done::changed(&purged, format!("{} variants, {} bytes", purged.variants, purged.bytes))
         }
         Verb::Explain => Done::read(&control.explain(arguments.required("url")?)?),
+        Verb::MonitorList => Done::read(&control.monitors()?),
+        Verb::MonitorShow => Done::read(&control.monitor(arguments.required("name")?)?),
+        Verb::MonitorAttach => {
+            let spec = arguments.required("spec")?;
+            if cnn_modules::is_file(spec) && !Path::new(bare(spec)).is_absolute() {
+                return Err(Refusal::argument("spec", "expected the whole path of the file"));
+            }
+            let attached = control.attach_monitor(spec, peer)?;
+            Done::changed(&attached, format!("{} is attached", attached.name))
+        }
+        Verb::MonitorDetach => {
+            let detached = control.detach_monitor(arguments.required("name")?)?;
+            let (seen, lost) = (detached.requests_seen, detached.requests_lost);
+            Done::changed(&detached, format!("{seen} requests seen, {lost} lost"))
+        }
     })
 }
 

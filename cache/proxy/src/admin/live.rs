@@ -21,6 +21,7 @@ use super::script::{ScriptAsked, Scripts};
 use crate::clock::Clock;
 use crate::engine::{Engine, Stopped, UseError};
 use crate::filters::Switching;
+use crate::monitor::Monitors;
 use crate::not_stored::NotStored;
 
 /// What the admin socket is given of the proxy.
@@ -29,6 +30,8 @@ pub struct Live {
     pub engine: Engine,
     /// What is stored.
     pub repository: Arc<Repository>,
+    /// Whoever watches requests.
+    pub monitors: Monitors,
     /// Why what is not stored is not.
     pub not_stored: Arc<NotStored>,
     /// Admission and freshness.
@@ -235,6 +238,22 @@ impl Control for Live {
 
     fn explain(&self, url: &str) -> Result<Explanation, Refusal> {
         explain(self, key(url)?)
+    }
+
+    fn monitors(&self) -> Result<MonitorList, Refusal> {
+        Ok(self.monitor_list())
+    }
+
+    fn monitor(&self, name: &str) -> Result<MonitorValues, Refusal> {
+        self.monitor_values(name)
+    }
+
+    fn attach_monitor(&self, spec: &str, by: Peer) -> Result<MonitorStatus, Refusal> {
+        self.monitor_attach(spec, by)
+    }
+
+    fn detach_monitor(&self, name: &str) -> Result<MonitorStatus, Refusal> {
+        self.monitor_detach(name)
     }
 }
 

@@ -6,6 +6,7 @@ mod faults;
 mod filters;
 mod latency;
 mod module;
+mod monitors;
 mod refusal;
 mod script;
 
@@ -15,6 +16,7 @@ pub use faults::ModuleFaults;
 pub use filters::{Answer, Filter, FilterList, FilterRole, FilterShown, FilterUsed};
 pub use latency::Latency;
 pub use module::{Module, ModuleChanged, ModuleInstance, ModuleList, Setting};
+pub use monitors::{MetricValues, MonitorList, MonitorStatus, MonitorValues, SeriesValue, Spread};
 pub use refusal::{Fault, Refusal};
 pub use script::{ScriptRun, ScriptUpdates};
 

@@ -1,12 +1,13 @@
 //! What values must hold together, and the limits of each. A check names the key it is about; where that key was set is
 //! for the reader to know.
 
-use cnn_core::policy::{Choice, Factory, SpecError};
+use cnn_core::policy::{Choice, Factory, Spec, SpecError};
 use std::collections::HashSet;
 
 use super::{Config, Modules, Period};
 use crate::filters::NONE;
 use crate::log::LogTarget;
+use crate::monitor::limits::MONITORS_MAX;
 
 /// Bounds of what may be configured.
 pub mod limits {
@@ -38,6 +39,7 @@ pub(super) fn check(config: &Config, policies: &[Factory]) -> Vec<Finding> {
     paths(config, &mut findings);
     host_name(config, &mut findings);
     storage(config, policies, &mut findings);
+    monitors(config, &mut findings);
     findings.require(!config.clients.is_empty(), "clients", || {
         "an empty list refuses every client; name at least one network".to_owned()
     });
@@ -71,6 +73,20 @@ fn listeners(config: &Config, findings: &mut Findings) {
     let workers = config.workers.map_or(1, |count| count.get());
     findings.require(workers <= limits::WORKERS_MAX, "workers", || {
         format!("{workers} is not a number of threads from 1 to {}", limits::WORKERS_MAX)
+    });
+}
+
+/// That they are written as monitors are; whether there are such files is seen when they are attached.
+fn monitors(config: &Config, findings: &mut Findings) {
+    let mut seen = HashSet::new();
+    for spec in &config.monitors {
+        match Spec::parse(spec) {
+            Err(error) => findings.require(false, "monitors", || error.to_string()),
+            Ok(_) => findings.require(seen.insert(spec), "monitors", || format!("{spec} is listed twice")),
+        }
+    }
+    findings.require(config.monitors.len() <= MONITORS_MAX, "monitors", || {
+        format!("{} are more than the {MONITORS_MAX} that may be attached", config.monitors.len())
     });
 }
 

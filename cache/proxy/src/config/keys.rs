@@ -133,6 +133,13 @@ pub const KEYS: &[Key] = &[
          While the proxy serves, `cnn admission use` changes it; a reload does only if this key was changed.",
     ),
     key(
+        "monitors",
+        "files or names",
+        Live,
+        "What watches requests from the start, as `cnn monitor attach` takes it; what they count is at /metrics. A reload \
+         attaches those that are new here, and detaches those that are gone from here.",
+    ),
+    key(
         "access_log",
         "path, - or none",
         Live,

@@ -4,8 +4,9 @@ use prometheus::TextEncoder;
 use prometheus::proto::{self, MetricFamily, MetricType};
 
 use super::table::{METRICS, Shape};
-use super::{Metrics, Times};
+use super::{Metrics, Times, published};
 use crate::log::ResultCode;
+use crate::monitor::{Account, State};
 use crate::origin::dns::DnsCounts;
 
 /// What the engine and the process know and nobody counts.
@@ -43,6 +44,8 @@ pub struct Gauges<'a> {
     pub log_lines_lost: u64,
     /// When the proxy started, in seconds since 1970.
     pub start_unix_secs: u64,
+    /// The monitors that are attached.
+    pub monitors: &'a [Account],
 }
 
 /// Powers of two of microseconds that bound the buckets shown: 16 us to 67 s.
@@ -106,6 +109,14 @@ pub(super) fn render(metrics: &Metrics, gauges: &Gauges<'_>) -> String {
     page.family("cnn_build_info", [(env!("CARGO_PKG_VERSION"), 1)]);
     page.one("cnn_start_time_seconds", gauges.start_unix_secs);
 
+    let of_monitors =
+        |of: fn(&Account) -> f64| gauges.monitors.iter().map(move |it| (it.name.as_str(), of(it)));
+    page.numbers("cnn_monitors_requests_seen_total", of_monitors(|it| it.seen as f64));
+    page.numbers("cnn_monitors_requests_lost_total", of_monitors(|it| it.lost as f64));
+    page.numbers("cnn_monitors_faults_total", of_monitors(|it| it.health.traps.into()));
+    page.numbers("cnn_monitors_busy_seconds_total", of_monitors(|it| it.busy_ns as f64 / 1e9));
+    page.numbers("cnn_monitors_quarantined", of_monitors(|it| u8::from(it.state != State::Running).into()));
+
     page.one("squid_up", 1);
     page.one("squid_client_http_requests_total", totals.requests());
     page.one("squid_client_http_hits_total", totals.hits());
@@ -119,6 +130,7 @@ pub(super) fn render(metrics: &Metrics, gauges: &Gauges<'_>) -> String {
         page.one(&format!("{server}_kbytes_in_kbytes_total"), kib(totals.origin_received_bytes));
         page.one(&format!("{server}_kbytes_out_kbytes_total"), kib(totals.origin_sent_bytes));
     }
+    published::add(&mut page.families, gauges.monitors);
     page.into_text()
 }
 
@@ -135,9 +147,13 @@ impl Page {
 
     /// A metric with its label's values; nothing when there are none yet.
     fn family<'a>(&mut self, name: &str, values: impl IntoIterator<Item = (&'a str, u64)>) {
+        // Exact up to 2^53, beyond which a scrape is off by less than a millionth of a millionth.
+        self.numbers(name, values.into_iter().map(|(label, value)| (label, value as f64)));
+    }
+
+    /// The same for values that need not be whole.
+    fn numbers<'a>(&mut self, name: &str, values: impl IntoIterator<Item = (&'a str, f64)>) {
         self.add(name, values, |metric, shape, value| {
-            // Exact up to 2^53, beyond which a scrape is off by less than a millionth of a millionth.
-            let value = value as f64;
             if shape == Shape::Counter {
                 let mut counter = proto::Counter::default();
                 counter.set_value(value);
@@ -237,7 +253,9 @@ mod tests {
     }
 
     fn page() -> String {
+        let monitors = [Account { name: "a".to_owned(), seen: 3, busy_ns: 1_500_000, ..Account::default() }];
         let gauges = Gauges {
+            monitors: &monitors,
             documents: 7,
             policy: "s3-fifo",
             evictions: &[("policy", 4)],
@@ -272,6 +290,13 @@ mod tests {
         check("cnn_policy_info{policy=\"s3-fifo\"} 1");
         check("cnn_evictions_total{reason=\"policy\"} 4");
         check("cnn_module_faults_total{module=\"mine\"} 3");
+    }
+
+    #[test]
+    fn monitors_are_shown() {
+        check("cnn_monitors_requests_seen_total{monitor=\"a\"} 3");
+        check("cnn_monitors_busy_seconds_total{monitor=\"a\"} 0.0015");
+        check("cnn_monitors_quarantined{monitor=\"a\"} 0");
     }
 
     #[test]

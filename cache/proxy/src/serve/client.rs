@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use cnn_core::time::Tick;
+
 use crate::http1::Connection;
 use crate::server::Settings;
 use crate::worker::Worker;
@@ -17,6 +19,10 @@ pub(super) struct Client {
     /// The head being put together; kept from reply to reply.
     pub(super) out: Vec<u8>,
     pub(super) patience: Patience,
+    /// Whether monitors are told of the request under way: looked up once for each.
+    pub(super) is_monitored: bool,
+    /// When the reply under way began to be sent, if that was noted.
+    pub(super) begun: Option<Tick>,
 }
 
 /// How long a client may keep us waiting; what the configuration says at this request.

@@ -20,6 +20,7 @@ use cnn_core::rfc9111::{Described, Times, Uncacheable, VariantKey, date};
 use cnn_core::time::{Tick, UnixSecs};
 use tokio::sync::Notify;
 
+use super::mirror::FromOrigin;
 use super::reply::is_made_anew;
 use super::request::Request;
 use crate::filters::{self, Filters, Gate};
@@ -41,6 +42,8 @@ pub(super) struct Progress {
     pub(super) uncacheable: Cell<Option<&'static str>>,
     /// What the validation of a stored response came to.
     pub(super) validated: Cell<Validated>,
+    /// What was fetched so far.
+    pub(super) fetched: Cell<FromOrigin>,
     /// The status of the origin's answer.
     pub(super) status: Cell<Option<u16>>,
     /// Interim responses (1xx) not yet passed on.
@@ -160,7 +163,9 @@ impl Fetch {
         let (began, began_wall) = (clock.now(), clock.wall());
         let mut exchange = worker.origins.fetch(request, NoBody);
         let head = final_head(&mut exchange, &progress).await;
-        progress.peer.set(exchange.report().peer);
+        let report = exchange.report();
+        progress.peer.set(report.peer);
+        progress.fetched.set(FromOrigin::of(&report, clock.now().since(began)));
         let head = match head {
             Ok(head) => head,
             Err(error) => return Self::give_up(asking, lead, &progress, error, clock.wall()),
@@ -261,7 +266,7 @@ impl Arriving<'_> {
             variant: VariantKey::default(),
             length,
             ttfb_us,
-            origin: shared.origin_number(&self.asking.target),
+            origin: shared.origin_number(self.asking.target.authority()),
             path_class: 0,
         };
         match new.storing {
@@ -299,12 +304,18 @@ impl Arriving<'_> {
             match next_piece(&mut exchange, &mut lead, length).await {
                 Piece::Bytes(piece) => lead.append(&piece),
                 Piece::End => break,
-                Piece::Failed(error) => return lead.abort(error),
+                Piece::Failed(error) => {
+                    let took_us = shared.clock.now().since(self.began);
+                    self.progress.fetched.set(FromOrigin::of(&exchange.report(), took_us));
+                    return lead.abort(error);
+                }
                 Piece::Unwanted => {}
             }
         }
         let trailers = exchange.trailers().cloned().unwrap_or_default();
         let done = shared.clock.now();
+        // Told before the reader learns that this is the end.
+        self.progress.fetched.set(FromOrigin::of(&exchange.report(), done.since(self.began)));
         if let Some(candidate) = undecided.filter(|_| lead.is_storing()) {
             let fetch_us = us(done.since(self.began));
             if !self.admits(Document { fetch_us, ..candidate }, lead.received()) {

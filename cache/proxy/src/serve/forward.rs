@@ -16,10 +16,11 @@ use cnn_core::rfc9111::cache_status::{Collapsing, Forward, Handling, Storing};
 use cnn_core::rfc9111::conditional::Validators;
 use cnn_core::rfc9111::update::{self, HeadEffect};
 use cnn_core::rfc9111::{Described, Method, Times, date, hop, invalidate};
-use cnn_core::time::UnixSecs;
+use cnn_core::time::{Tick, UnixSecs};
 
 use super::client::Client;
 use super::fetch;
+use super::mirror::FromOrigin;
 use super::own::{Asked, Refusal};
 use super::record::{Account, After, ending};
 use super::reply::{Delimited, Persistence, ReplyHead, Told, put_interim};
@@ -62,6 +63,8 @@ impl Passing {
 struct Came {
     /// The final head, once it was there.
     head: Option<ResponseHead>,
+    /// When it was there.
+    begun: Option<Tick>,
     sent: Result<(), Broken>,
     delimited: Delimited,
     /// Whether the whole of the request's body was taken.
@@ -97,7 +100,7 @@ impl Client {
         let shared = self.worker.shared.clone();
         let reason = passing.reason();
         let persistence = self.persistence(request);
-        let began = shared.clock.wall();
+        let (began, asked) = (shared.clock.wall(), shared.clock.now());
         let upstream = upstream(&shared, settings, request, self.address);
         let mut body = Body::new(request.body);
 
@@ -113,22 +116,26 @@ impl Client {
                 let times = Times { request: began, response: now };
                 effects(worker, settings, request, passing.stale(), &head, times);
                 let reply = Reply { shared: &shared, request, reason, persistence, now };
-                down.pass_on(&mut exchange, head, &reply).await
+                let begun = Some(shared.clock.now());
+                Came { begun, ..down.pass_on(&mut exchange, head, &reply).await }
             }
         };
-        let peer = exchange.report().peer.map(|peer| peer.ip());
+        let report = exchange.report();
+        let fetched = FromOrigin::of(&report, shared.clock.now().since(asked));
+        let peer = report.peer.map(|peer| peer.ip());
         let is_upgraded = came.head.as_ref().is_some_and(|head| head.status == 101);
         // Otherwise only closed: what is not complete is of no use to anybody else.
         let upgraded = exchange.upgraded().filter(|_| is_upgraded);
         let hierarchy = if peer.is_some() { self.hierarchy() } else { Hierarchy::None };
         let Some(head) = came.head else {
-            return match came.sent {
+            let account = match came.sent {
                 Err(Broken::Origin(error)) => {
                     let asked = Asked { result: None, hierarchy, peer, forward: Some(reason) };
                     self.refuse(request, Refusal::from(&error), asked).await
                 }
                 _ => Account { hierarchy, peer, ..Account::gone(ResultCode::Miss) },
             };
+            return Account { fetched, ..account };
         };
         Account {
             outcome: Outcome { result: ResultCode::Miss, collapsed: false, ending: ending_of(&came.sent) },
@@ -136,6 +143,8 @@ impl Client {
             hierarchy,
             peer,
             content_type: head.fields.first("content-type").map_or_else(Bytes::new, Bytes::copy_from_slice),
+            begun: came.begun,
+            fetched,
             after: match (&came.sent, upgraded) {
                 (Err(_), _) if came.delimited == Delimited::Close => After::Reset,
                 (Err(_), _) => After::Close,
@@ -155,7 +164,13 @@ impl Client {
 
 impl Came {
     fn nothing(broken: Broken) -> Self {
-        Self { head: None, sent: Err(broken), delimited: Delimited::NoBody, is_upload_done: false }
+        Self {
+            head: None,
+            begun: None,
+            sent: Err(broken),
+            delimited: Delimited::NoBody,
+            is_upload_done: false,
+        }
     }
 }
 
@@ -305,7 +320,7 @@ impl Down<'_> {
             false => self.flush(b"").await.map_err(Broken::Client),
         };
         let is_upload_done = exchange.is_upload_done();
-        Came { head: Some(head), sent, delimited, is_upload_done }
+        Came { head: Some(head), begun: None, sent, delimited, is_upload_done }
     }
 
     fn put_head(

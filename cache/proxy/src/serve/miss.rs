@@ -55,7 +55,9 @@ impl Client {
                 Ok(part) => part,
                 Err(stored) => return self.serve_found(request, facts, &why, stored, None).await,
             };
-            match self.wait_for_head(request, &mut part).await {
+            let waited = self.wait_for_head(request, &mut part).await;
+            self.begins();
+            match waited {
                 Waited::ClientGone => return self.account_gone(&why, &part),
                 Waited::Head(FillHead::Fetched(fetched)) => {
                     return self.send_fetched(request, &why, part, &fetched).await;
@@ -164,6 +166,9 @@ impl Client {
         let mut account = Account::of_hit(self, request, &serving.stored, sent);
         account.outcome.result = result;
         account.outcome.collapsed = progress.is_none();
+        if let Some(progress) = progress {
+            account.fetched = progress.fetched.get();
+        }
         if why.stale().is_some() {
             self.add_peer(&mut account, progress);
         }
@@ -220,6 +225,8 @@ impl Client {
                 .fields
                 .first("content-type")
                 .map_or_else(Bytes::new, Bytes::copy_from_slice),
+            begun: self.begun,
+            fetched: part.progress.as_ref().map(|progress| progress.fetched.get()).unwrap_or_default(),
             after: match sent {
                 Err(_) if delimited == Delimited::Close => After::Reset,
                 Ok(()) if delimited == Delimited::Close => After::Linger,
@@ -249,7 +256,9 @@ impl Client {
             peer: peer.map(|peer| peer.ip()),
             forward: Some(why.forward()),
         };
-        self.refuse(request, refusal, asked).await
+        let mut account = self.refuse(request, refusal, asked).await;
+        account.fetched = part.progress.as_ref().map(|progress| progress.fetched.get()).unwrap_or_default();
+        account
     }
 
     /// The client left before the response began.

@@ -13,6 +13,7 @@ use cnn_core::rfc9111::{Method, date};
 use cnn_core::time::Tick;
 
 use super::client::Client;
+use super::mirror::FromOrigin;
 use super::record::{Account, After, Line, ending};
 use super::reply::{Delimited, Persistence, ReplyHead, Told};
 use super::request::Request;
@@ -248,6 +249,8 @@ impl Client {
             hierarchy: Hierarchy::None,
             peer: None,
             content_type: content_type_of(&sending.fields),
+            begun: None,
+            fetched: FromOrigin::default(),
             after: match (sent, persistence) {
                 (Err(_), _) => After::Close,
                 (Ok(()), Persistence::KeepAlive) => After::Next,
@@ -320,6 +323,8 @@ impl Client {
             hierarchy: asked.hierarchy,
             peer: asked.peer,
             content_type: content_type_of(&sending.fields),
+            begun: None,
+            fetched: FromOrigin::default(),
             after: self.after(request, persistence, sent.is_ok()),
         }
     }
@@ -347,6 +352,8 @@ impl Client {
             hierarchy: if peer.is_some() { self.hierarchy() } else { Hierarchy::None },
             peer,
             content_type: content_type_of(&sending.fields),
+            begun: None,
+            fetched: FromOrigin::default(),
             after: if sent.is_ok() { After::Linger } else { After::Close },
         };
         self.record_line(&line, &account, self.connection.bytes_out() - sent_before);

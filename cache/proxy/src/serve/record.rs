@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::client::Client;
 use super::hit::{Extent, Sent};
+use super::mirror::FromOrigin;
 use super::reply::Persistence;
 use super::request::Request;
 use super::tunnel::WantedTunnel;
@@ -54,6 +55,10 @@ pub(super) struct Account {
     pub(super) peer: Option<IpAddr>,
     /// The value of Content-Type in the reply.
     pub(super) content_type: Bytes,
+    /// When the reply began to be sent, if anybody wants to know.
+    pub(super) begun: Option<Tick>,
+    /// What was fetched for it.
+    pub(super) fetched: FromOrigin,
     pub(super) after: After,
 }
 
@@ -66,6 +71,8 @@ impl Account {
             hierarchy: Hierarchy::None,
             peer: None,
             content_type: Bytes::new(),
+            begun: None,
+            fetched: FromOrigin::default(),
             after: After::Close,
         }
     }
@@ -94,6 +101,8 @@ impl Account {
             hierarchy: Hierarchy::None,
             peer: None,
             content_type: client.logged_type(stored),
+            begun: client.begun,
+            fetched: FromOrigin::default(),
             after: client.after(request, client.persistence(request), sent.is_ok()),
         }
     }
@@ -122,9 +131,16 @@ pub(super) fn ending<T>(sent: &io::Result<T>) -> Ending {
 }
 
 impl Client {
-    /// The stored response's type, if somebody wants to log it.
+    /// The reply begins to be sent; noted where somebody monitors it.
+    pub(super) fn begins(&mut self) {
+        if self.is_monitored {
+            self.begun = Some(self.worker.shared.clock.now());
+        }
+    }
+
+    /// The stored response's type, if somebody wants to log it or monitors it.
     pub(super) fn logged_type(&self, stored: &Stored) -> Bytes {
-        if !self.worker.log.is_on() {
+        if !self.worker.log.is_on() && !self.is_monitored {
             return Bytes::new();
         }
         let content_type = stored.head().first("content-type");
@@ -141,7 +157,7 @@ impl Client {
         }
     }
 
-    /// Writes the access log's line of a request for a target, and counts it.
+    /// Writes the access log's line of a request for a target, counts it and tells the monitors.
     pub(super) fn record(&self, request: &Request, account: &Account, sent_before: u64) {
         let line = Line {
             method: request.method.as_str().as_bytes(),
@@ -154,20 +170,24 @@ impl Client {
         self.record_line(&line, account, self.connection.bytes_out() - sent_before);
     }
 
-    /// Writes a line of the access log and counts it.
+    /// Writes a line of the access log, counts it and tells the monitors.
     pub(super) fn record_line(&self, line: &Line<'_>, account: &Account, bytes: u64) {
-        self.worker.record(self.address, line, account, bytes);
+        let now = self.worker.record(self.address, line, account, bytes);
+        if self.is_monitored {
+            self.worker.mirror(line, account, bytes, now);
+        }
     }
 }
 
 impl Worker {
-    /// Writes a line of the access log and counts it.
-    pub(super) fn record(&self, client: IpAddr, line: &Line<'_>, account: &Account, bytes: u64) {
+    /// Writes a line of the access log and counts it. Says when that was: now.
+    pub(super) fn record(&self, client: IpAddr, line: &Line<'_>, account: &Account, bytes: u64) -> Tick {
         let clock = &self.shared.clock;
-        let elapsed_us = clock.now().since(line.started);
+        let now = clock.now();
+        let elapsed_us = now.since(line.started);
         self.metrics().request(account.outcome, bytes, Duration::from_micros(elapsed_us));
         if !self.log.is_on() {
-            return;
+            return now;
         }
         self.log.write(&AccessRecord {
             completed_ms: clock.wall_ms(),
@@ -189,5 +209,6 @@ impl Worker {
             referer: line.referer,
             user_agent: line.user_agent,
         });
+        now
     }
 }

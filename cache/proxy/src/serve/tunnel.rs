@@ -54,7 +54,7 @@ impl Client {
         };
         let is_open = self.send_head_with(b"").await.is_ok();
         let mut bytes = self.connection.bytes_out() - sent_before;
-        let Self { connection, worker, address, patience, .. } = self;
+        let Self { connection, worker, address, patience, is_monitored, .. } = self;
         if is_open {
             account.outcome.ending = Ending::Complete;
             // What the client sent before it had our word belongs to the tunnel.
@@ -62,7 +62,10 @@ impl Client {
             let origin = End::from((upstream, BytesMut::new()));
             bytes += worker.carry(client, origin, patience.tunnel_idle).await.to_client;
         }
-        worker.record(address, &wanted.line(), &account, bytes);
+        let now = worker.record(address, &wanted.line(), &account, bytes);
+        if is_monitored {
+            worker.mirror(&wanted.line(), &account, bytes, now);
+        }
     }
 
     async fn refuse_tunnel(mut self, wanted: &WantedTunnel, error: &FetchError) {

@@ -7,11 +7,13 @@ use cnn_core::policy::Reevaluate;
 use parking_lot::Mutex;
 
 use super::log_settings;
+use super::monitors::{self, MonitorError};
 use super::shared::{Settings, Shared, dns_settings};
 use crate::config::{self, Config, Reload};
 use crate::engine::{Engine, UseError};
 use crate::filters::{FilterError, Switching};
 use crate::log::AccessLog;
+use crate::report;
 
 /// Replaces the configuration of a running server.
 pub struct Reloading {
@@ -31,6 +33,9 @@ pub enum ReloadError {
         /// What the system said.
         source: io::Error,
     },
+    /// A monitor could not be attached.
+    #[error(transparent)]
+    Monitor(#[from] MonitorError),
     /// The policy could not be used.
     #[error("cannot use the policy: {0}")]
     Policy(#[from] UseError),
@@ -60,12 +65,22 @@ impl Reloading {
         if reload.applies("freshness.rules") {
             filters.freshness = switching.rules(&config.freshness.rules, by())?;
         }
+        let monitors = match reload.applies("monitors") {
+            true => monitors::prepare(&self.shared, &self.engine, &config.monitors)?,
+            false => Vec::new(),
+        };
         self.reopen(&config)?;
         if reload.applies("policy")
             && let Err(error) = self.engine.use_policy(&config.policy, Reevaluate::default(), "reload")
         {
             self.reopen(&old.config)?;
             return Err(error.into());
+        }
+        if reload.applies("monitors") {
+            monitors::detach_others(&self.shared, &config.monitors);
+            if let Err(error) = monitors::attach(&self.shared, monitors) {
+                report::warning(format_args!("{error}"));
+            }
         }
         let repository = &self.shared.repository;
         repository.set_limit(config.memory.0);

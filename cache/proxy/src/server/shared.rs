@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use arc_swap::ArcSwap;
 use cnn_core::policy::Board;
 use cnn_core::repository::{self, Repository};
-use cnn_core::rfc9111::{Target, Unsaid};
+use cnn_core::rfc9111::Unsaid;
 use moka::sync::Cache;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -20,6 +20,7 @@ use crate::filters::{FilterHost, Filters};
 use crate::http1::HeadLimits;
 use crate::limits::*;
 use crate::metrics::Metrics;
+use crate::monitor::Monitors;
 use crate::not_stored::NotStored;
 use crate::origin;
 use crate::origin::dns::{DnsSettings, Resolver};
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     /// The proxy's own addresses, which no request may be sent to.
     pub(crate) own: Vec<SocketAddr>,
     pub(crate) metrics: Metrics,
+    /// Whoever watches requests.
+    pub(crate) monitors: Monitors,
     /// When the server started, seconds since 1970.
     pub(super) started: u64,
 }
@@ -103,9 +106,9 @@ impl Shared {
         self.unshared.insert(key.into(), ());
     }
 
-    /// A number for the origin of a target: a keyed hash, for policies that tell origins apart.
-    pub(crate) fn origin_number(&self, target: &Target) -> u32 {
-        self.hash.hash_one(target.authority()) as u32
+    /// A number for an origin, host and port: a keyed hash, for policies and monitors that tell origins apart.
+    pub(crate) fn origin_number(&self, authority: &str) -> u32 {
+        self.hash.hash_one(authority) as u32
     }
 
     /// A number nobody can foresee, for boundaries.
@@ -144,6 +147,7 @@ impl Shared {
             hash: RandomState::new(),
             connections: Connections::default(),
             metrics: Metrics::new(workers),
+            monitors: Monitors::new(clock, workers),
             started: clock.wall_ms() / 1000,
             settings: ArcSwap::from_pointee(Settings::new(config, &own, Filters::default())),
             filter_host: FilterHost::default(),

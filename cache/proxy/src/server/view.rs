@@ -30,6 +30,7 @@ impl Probe for Scrape {
         let usage = self.shared.repository.usage();
         let counts = self.shared.repository.board().counts();
         let evictions = [("policy", counts.policy_victims), ("fallback", counts.fallback_victims)];
+        let monitors = self.shared.monitors.list();
         let status = self.engine.status().ok();
         // Files of one name are one module to whoever watches.
         let mut faults = BTreeMap::<String, u64>::new();
@@ -58,6 +59,7 @@ impl Probe for Scrape {
             hit_events_dropped: counts.hits_dropped,
             log_lines_lost: self.log.lock().lost(),
             start_unix_secs: self.shared.started,
+            monitors: &monitors,
         })
     }
 
@@ -99,6 +101,7 @@ pub(super) fn live(shared: &Arc<Shared>, engine: &Engine, listening: &[SocketAdd
         engine: engine.clone(),
         switching: Switching { shared: shared.clone(), engine: engine.clone() },
         repository: shared.repository.clone(),
+        monitors: shared.monitors.clone(),
         not_stored: shared.not_stored.clone(),
         clock: shared.clock,
         workers,
