@@ -1,5 +1,7 @@
 //! What an instance hands over to its successor, and that no state, whatever is in it, does more harm than being refused.
 
+#![allow(clippy::unwrap_used, reason = "what is missing or malformed here fails the test, as it should")]
+
 use std::path::Path;
 
 use cnn_core::policy::{Context, Documents, Event, EventKind, KeyPolicy, Replacement, Settings};

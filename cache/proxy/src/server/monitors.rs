@@ -16,7 +16,7 @@ pub enum MonitorError {
         /// What the configuration says.
         spec: String,
         /// Why.
-        source: UseError,
+        source: Box<UseError>,
     },
     /// It cannot be attached.
     #[error("cannot attach the monitor {spec}: {source}")]
@@ -40,7 +40,7 @@ pub(super) fn prepare(
     let attached = shared.monitors.list();
     let wanted = specs.iter().filter(|spec| !attached.iter().any(|it| it.spec == **spec));
     let built = wanted.map(|spec| {
-        let fail = |source| MonitorError::Build { spec: spec.clone(), source };
+        let fail = |error| MonitorError::Build { spec: spec.clone(), source: Box::new(error) };
         let built = engine.monitor(spec).map_err(fail)?;
         shared
             .monitors
