@@ -200,9 +200,8 @@ impl Engine {
     ) -> Result<(Switch, Inherited), UseError> {
         let surroundings = &self.inner.surroundings;
         let state = self.state_for(&found)?;
-        let slots_max = self.inner.board.documents().slots_max();
-        let made = found.source.succeed(surroundings.capacity, slots_max, state.as_deref());
-        let made = made.map_err(UseError::Prepare).and_then(|(next, _, inherited)| {
+        let made = succeed_found(&self.inner.board, surroundings, &found.source, state.as_deref());
+        let made = made.and_then(|(next, inherited)| {
             let prepare_us = surroundings.clock.now().since(begin);
             let switch =
                 self.switch(Next::Use(next), Cause::Use, reevaluate, Vec::new(), prepare_us, by.into())?.0;
@@ -439,16 +438,26 @@ fn prepare(board: &Board, surroundings: &Surroundings, spec: &str, by: &str) -> 
 
 /// Makes an instance of a policy, unless it is a module that was stopped, and has its faults told.
 fn prepare_found(board: &Board, surroundings: &Surroundings, source: &Source) -> Result<Prepared, UseError> {
+    Ok(succeed_found(board, surroundings, source, None)?.0)
+}
+
+/// The same with what an earlier version of the module has learned, and what became of that.
+fn succeed_found(
+    board: &Board,
+    surroundings: &Surroundings,
+    source: &Source,
+    state: Option<&[u8]>,
+) -> Result<(Prepared, Inherited), UseError> {
     let ledger = surroundings.library.ledger();
     if let Some(why) = source.digest().and_then(|digest| ledger.quarantine(digest)) {
         return Err(UseError::WasStopped { name: source.manifest().name.clone().into_owned(), why });
     }
     let (capacity, slots_max) = (surroundings.capacity, board.documents().slots_max());
-    let (prepared, health) = source.prepare(capacity, slots_max)?;
+    let (prepared, health, inherited) = source.succeed(capacity, slots_max, state)?;
     if let (Some(health), Some(subject)) = (health, source.subject(capacity, slots_max)) {
         health.report_to(ledger.reporter(subject));
     }
-    Ok(prepared)
+    Ok((prepared, inherited))
 }
 
 fn find<'a>(surroundings: &'a Surroundings, spec: &str, by: &str) -> Result<Found<'a>, UseError> {

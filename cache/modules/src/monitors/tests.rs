@@ -282,7 +282,8 @@ fn a_guest_that_does_wrong_is_stopped_and_told_why() {
 #[test]
 fn a_guest_with_more_series_than_there_may_be_is_told_nothing_of_it() {
     let body = "(local $at i32) (loop $next
-        (i32.store16 (i32.const 0) (local.get $at))
+        (i32.store8 (i32.const 0) (i32.add (i32.const 65) (i32.rem_u (local.get $at) (i32.const 50))))
+        (i32.store8 (i32.const 1) (i32.add (i32.const 65) (i32.div_u (local.get $at) (i32.const 50))))
         (call $label (i32.const 0) (i32.const 2)) (call $count (i32.const 0) (f64.const 1))
         (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const 1000))))";
     let (mut monitor, health) = guest(body);
