@@ -2,7 +2,7 @@
 //! watches it (a rule) can act on it.
 //!
 //! Each has a miniature of the cache: the requests for a sample of the documents, in as much less room (as for curves, see
-//! [`super::curve`]). A sample is off by which documents happen to be in it, but by nearly the same for all policies; so
+//! [`mod@super::curve`]). A sample is off by which documents happen to be in it, but by nearly the same for all policies; so
 //! what is said is what the run itself does, exactly, and the difference between two miniatures: the candidate's, and that
 //! of the policy that decides.
 //!
